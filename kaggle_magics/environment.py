@@ -1,0 +1,48 @@
+"""Where we are: Kaggle or not, interactive or a saved run, and where files may go.
+
+Kaggle's facts: `KAGGLE_KERNEL_RUN_TYPE` is `Interactive` or `Batch`; `/kaggle/working` is small and saved with the
+notebook, so caches never go there. Kaggle is tested before anything else: `google.colab` is importable there too.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+
+def on_kaggle() -> bool:
+    """Whether this process runs in a Kaggle notebook."""
+    return "KAGGLE_KERNEL_RUN_TYPE" in os.environ or Path("/kaggle/input").is_dir()
+
+
+def is_batch() -> bool:
+    """Whether this is a saved run ("Save & Run All"): nobody is there to click or to answer a question."""
+    return os.environ.get("KAGGLE_KERNEL_RUN_TYPE") == "Batch"
+
+
+def input_root() -> Path:
+    """The tree attached models lie in: `KAGGLE_MAGICS_INPUT`, else `/kaggle/input`."""
+    return Path(os.environ.get("KAGGLE_MAGICS_INPUT", "/kaggle/input"))
+
+
+def cache_dir() -> Path:
+    """Where derived files are kept, created: `KAGGLE_MAGICS_CACHE`, temporary space on Kaggle, the user's cache elsewhere."""
+    given = os.environ.get("KAGGLE_MAGICS_CACHE")
+    if given:
+        path = Path(given)
+    elif on_kaggle():
+        path = Path(tempfile.gettempdir()) / "kaggle_magics"
+    else:
+        import platformdirs
+
+        path = Path(platformdirs.user_cache_dir("kaggle_magics"))
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def loaded_heavy_modules() -> set[str]:
+    """Which heavy libraries this process has imported already (for `doctor` and the tests of `%load_ext`)."""
+    heavy = ("torch", "transformers", "llama_cpp", "chromadb", "sentence_transformers", "langchain_core", "ipywidgets", "pandas")
+    return {name for name in heavy if name in sys.modules}

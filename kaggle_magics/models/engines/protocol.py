@@ -1,0 +1,56 @@
+"""The one interface of everything that answers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from kaggle_magics.models.request import Piece, Request
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFacts:
+    """What an engine is, for people and for the run card."""
+
+    engine: str
+    """Registry name: "transformers", "llama.cpp"."""
+    library: str
+    """Library and version, such as "transformers 5.0.0"."""
+    device: str
+    dtype: str
+    """Weights as they lie in memory: "float32", "bfloat16", "Q8_0"."""
+    context_length: int
+    """Tokens of prompt and answer together."""
+
+
+class Engine(Protocol):
+    """A loaded checkpoint that answers one request at a time.
+
+    Engines are not thread-safe: the session sees to it that one request runs at a time. Errors while answering are
+    raised from the iterator; what was yielded before stays valid.
+    """
+
+    @property
+    def facts(self) -> EngineFacts: ...
+
+    def stream(self, request: Request, stop: threading.Event) -> Iterator[Piece]:
+        """Yield the answer as it comes; the last piece has `stop_reason` and `usage`.
+
+        When `stop` is set the iterator ends within one token (also during the prompt) with "interrupted".
+        Raises `OptionError` when the prompt does not leave room for an answer in the context.
+        """
+        ...
+
+    def render(self, request: Request) -> str:
+        """The exact text the model reads for this request, special tokens included."""
+        ...
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of a plain text, without special tokens around it."""
+        ...
+
+    def close(self) -> None:
+        """Free the memory; the engine cannot be used afterwards. Closing twice is harmless."""
+        ...

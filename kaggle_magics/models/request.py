@@ -1,0 +1,106 @@
+"""What an engine is asked, and what it yields: plain frozen data, the same for every engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from kaggle_magics.errors import OptionError
+
+Role = Literal["system", "user", "assistant"]
+StopReason = Literal["end", "length", "stop_sequence", "interrupted", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the next token is chosen and when to stop. Names are the field's own.
+
+    `temperature` 0 is greedy. `top_k` 0, `top_p` 1, `min_p` 0 and `repeat_penalty` 1 switch each filter off.
+    `seed` None draws a fresh one, which the run card records. Raises `OptionError` on a value out of range.
+    """
+
+    max_tokens: int = 512
+    temperature: float = 0.0
+    top_k: int = 0
+    top_p: float = 1.0
+    min_p: float = 0.0
+    repeat_penalty: float = 1.0
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        checks = [
+            ("max_tokens", self.max_tokens >= 1, "at least 1"),
+            ("temperature", 0.0 <= self.temperature <= 100.0, "between 0 and 100"),
+            ("top_k", self.top_k >= 0, "0 (off) or more"),
+            ("top_p", 0.0 < self.top_p <= 1.0, "above 0 and at most 1"),
+            ("min_p", 0.0 <= self.min_p < 1.0, "between 0 and 1"),
+            ("repeat_penalty", self.repeat_penalty > 0.0, "above 0"),
+            ("seed", self.seed is None or 0 <= self.seed < 2**32, "between 0 and 4294967295"),
+            ("stop", all(self.stop), "text that is not empty"),
+        ]
+        for name, good, wanted in checks:
+            if not good:
+                raise OptionError(f"{name} must be {wanted}, not {getattr(self, name)!r}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One question put to an engine.
+
+    `template` says how messages become the text the model reads: "auto" is the model's own chat template (the plain
+    text where it has none), "none" is the messages' text as it is, any other word a named template.
+    """
+
+    messages: tuple[Message, ...]
+    sampling: Sampling = field(default_factory=Sampling)
+    template: str = "auto"
+
+    @classmethod
+    def ask(
+        cls, text: str, *, system: str | None = None, sampling: Sampling | None = None, template: str = "auto"
+    ) -> Request:
+        """A request of one user turn, after an optional system text."""
+        turns = [Message("system", system)] if system else []
+        return cls((*turns, Message("user", text)), sampling or Sampling(), template)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What an answer cost: token counts, and seconds from the start of the request."""
+
+    prompt_tokens: int
+    reused_tokens: int
+    """How many of the prompt's tokens were already in the engine's memory (a shared prefix)."""
+    generated_tokens: int
+    seconds_to_first_token: float
+    seconds: float
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Generated tokens a second after the first one; 0 when there is nothing to divide."""
+        span = self.seconds - self.seconds_to_first_token
+        return (self.generated_tokens - 1) / span if self.generated_tokens > 1 and span > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What an engine yields: text as it comes. The last piece carries the stop reason and the usage."""
+
+    text: str
+    stop_reason: StopReason | None = None
+    usage: Usage | None = None
+
+
+def conversation_text(messages: Sequence[Message]) -> str:
+    """The messages' text as it is, one blank line between turns (template "none")."""
+    return "\n\n".join(message.content for message in messages)

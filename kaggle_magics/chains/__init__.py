@@ -1,0 +1,1 @@
+"""Chains: named prompts, each fed by the answers before it."""

@@ -1,0 +1,96 @@
+"""A LangChain chat model on the session's model: `prompt | session.as_langchain() | parser`.
+
+Importing this file imports langchain-core; `Session.as_langchain` does so when it is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+from langchain_core.callbacks import CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel
+from langchain_core.language_models.chat_models import generate_from_stream
+from langchain_core.messages import AIMessageChunk, BaseMessage
+from langchain_core.messages.ai import UsageMetadata
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
+
+from kaggle_magics.errors import OptionError
+from kaggle_magics.models.request import Message, Request, Role, Sampling
+
+_ROLES: dict[str, Role] = {"system": "system", "human": "user", "ai": "assistant"}
+_OPTIONS = frozenset(option.name for option in fields(Sampling))
+
+
+class SessionChatModel(BaseChatModel):
+    """Streams from the session's model; one request at a time, whatever LangChain runs in parallel."""
+
+    session: Any
+    """A `kaggle_magics.session.Session`."""
+    model: str | None = None
+    """Name of a loaded model; None is the current one at the time of each call."""
+    system: str | None = None
+    """System text put before conversations that have none."""
+    sampling: Sampling = Sampling()
+
+    @property
+    def _llm_type(self) -> str:
+        return "kaggle_magics"
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        return {"model": self.model, "system": self.system, "sampling": repr(self.sampling)}
+
+    def get_num_tokens(self, text: str) -> int:
+        return int(self.session.model(self.model).count_tokens(text))
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        return generate_from_stream(self._stream(messages, stop, run_manager, **kwargs))
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        given = {name: value for name, value in kwargs.items() if name in _OPTIONS}
+        sampling = replace(self.sampling, **given, stop=(*self.sampling.stop, *(stop or ())))
+        with self.session.generating(Request(self._turns(messages), sampling), model=self.model) as running:
+            for text in running.generation:
+                chunk = ChatGenerationChunk(message=AIMessageChunk(content=text))
+                if run_manager:
+                    run_manager.on_llm_new_token(text, chunk=chunk)
+                yield chunk
+        answer = running.answer()
+        usage = UsageMetadata(
+            input_tokens=answer.usage.prompt_tokens,
+            output_tokens=answer.usage.generated_tokens,
+            total_tokens=answer.usage.prompt_tokens + answer.usage.generated_tokens,
+        )
+        metadata = {"stop_reason": answer.stop_reason, "model_name": answer.card.model}
+        last = AIMessageChunk(content="", usage_metadata=usage, response_metadata=metadata, chunk_position="last")
+        yield ChatGenerationChunk(message=last)
+
+    def _turns(self, messages: Sequence[BaseMessage]) -> tuple[Message, ...]:
+        turns = [Message(_role(message), str(message.text)) for message in messages]
+        if self.system and all(turn.role != "system" for turn in turns):
+            turns.insert(0, Message("system", self.system))
+        return tuple(turns)
+
+
+def _role(message: BaseMessage) -> Role:
+    if message.type not in _ROLES:
+        raise OptionError(f"A local model cannot be given a LangChain message of type {message.type!r}.")
+    if not isinstance(message.content, str) and any(
+        isinstance(block, dict) and block.get("type") != "text" for block in message.content
+    ):
+        raise OptionError("A local text model cannot be given images or other attachments.")
+    return _ROLES[message.type]

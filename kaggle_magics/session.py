@@ -1,0 +1,495 @@
+"""The session: the one object with state, and the Python API of all the magics do.
+
+One per process, as `get_ipython()` is: `get_session()`. It owns what is loaded, the collections, and the last answer;
+everything below it is functions and frozen data.
+"""
+
+from __future__ import annotations
+
+import datetime
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kaggle_magics import __version__, extras, memory, wording
+from kaggle_magics.chains.parse import parse
+from kaggle_magics.chains.run import ChainResult, StepResult
+from kaggle_magics.chains.run import run as run_chain
+from kaggle_magics.code.check import CodeAnswer, check_code
+from kaggle_magics.code.extract import extract_code
+from kaggle_magics.errors import ChainError, CollectionError, EngineError, ModelNotLoaded, OptionError, did_you_mean
+from kaggle_magics.generation.answer import Answer, RunCard
+from kaggle_magics.generation.worker import Generation
+from kaggle_magics.models.catalog import list_checkpoints
+from kaggle_magics.models.checkpoint import Checkpoint
+from kaggle_magics.models.engines.protocol import Engine, EngineFacts
+from kaggle_magics.models.engines.registry import load_engine
+from kaggle_magics.models.plan import Plan, make_plan
+from kaggle_magics.models.reference import resolve
+from kaggle_magics.models.request import Request, Sampling
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+    from kaggle_magics.rag.answer import GroundedAnswer
+    from kaggle_magics.rag.collection import Collection, CollectionFacts
+    from kaggle_magics.rag.ingestion import IngestReport
+    from kaggle_magics.rag.passages import Hit
+
+OnText = Callable[[str], None]
+
+
+@dataclass(eq=False)
+class LoadedModel:
+    """A checkpoint with its engine, under the name it has in this session."""
+
+    name: str
+    checkpoint: Checkpoint
+    plan: Plan
+    engine: Engine
+    seconds: float
+    """What loading and warming took."""
+    bytes_taken: int
+    """How much the process grew, measured; can be near 0 where weights are mapped from disk."""
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    @property
+    def facts(self) -> EngineFacts:
+        return self.engine.facts
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of a plain text."""
+        return self.engine.count_tokens(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A request on its way, with all that its answer will have to tell."""
+
+    model: LoadedModel
+    request: Request
+    generation: Generation
+
+    def answer(self) -> Answer:
+        """The answer, once the generation has ended."""
+        if self.generation.stop_reason is None or self.generation.usage is None:
+            raise EngineError("The answer is not finished yet.")
+        facts = self.model.facts
+        card = RunCard(
+            model=self.model.name,
+            source=str(self.model.checkpoint.path),
+            engine=facts.engine,
+            library=facts.library,
+            device=facts.device,
+            dtype=facts.dtype,
+            messages=self.request.messages,
+            template=self.request.template,
+            sampling=self.request.sampling,
+            version=__version__,
+            created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        )
+        generation = self.generation
+        return Answer(text=generation.text, stop_reason=generation.stop_reason, usage=generation.usage, card=card)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStatus:
+    """What the session holds right now."""
+
+    models: tuple[LoadedModel, ...]
+    current: str | None
+    collections: Mapping[str, CollectionFacts]
+    process_bytes: int
+    """Resident memory of this process."""
+
+
+class Session:
+    """Loaded models, the current one, collections and the last answer."""
+
+    def __init__(self) -> None:
+        self.loaded: dict[str, LoadedModel] = {}
+        self.collections: dict[str, Collection] = {}
+        self.last: Answer | None = None
+        self._current: str | None = None
+        self._running: set[Generation] = set()
+
+    # -- models ------------------------------------------------------------------------------------------------
+
+    @property
+    def current(self) -> LoadedModel | None:
+        """The model that answers when none is named."""
+        return self.loaded.get(self._current) if self._current else None
+
+    def models(self) -> list[Checkpoint]:
+        """Every checkpoint that is attached, cached or bundled, read from headers only."""
+        return list_checkpoints()
+
+    def plan(
+        self,
+        reference: str | PathLike[str] | None = None,
+        *,
+        dtype: str | None = None,
+        context: int | None = None,
+        device: str | None = None,
+    ) -> Plan:
+        """How `load` would run this model on this machine, without loading anything. Errors as `load`."""
+        return make_plan(resolve(reference), dtype=dtype, context=context, device=device)
+
+    def load(
+        self,
+        reference: str | PathLike[str] | None = None,
+        *,
+        name: str | None = None,
+        dtype: str | None = None,
+        context: int | None = None,
+        device: str | None = None,
+    ) -> LoadedModel:
+        """Find, plan, load and warm a model, and make it the current one.
+
+        `reference` None takes the best attached model that fits, else the bundled one. `context` is in tokens. Loading
+        what is loaded already, in the same way, only makes it current; in another way it replaces it. Raises
+        `ModelNotFound`, `DoesNotFit`, `CheckpointError` or `MissingExtra`; the models loaded before stay.
+        """
+        plan = self.plan(reference, dtype=dtype, context=context, device=device)
+        name = name or self._free_name(plan.checkpoint)
+        before = self.loaded.get(name)
+        if before and before.plan.same_run(plan):
+            self._current = name
+            return before
+        if before:
+            self.unload(name)
+        started, held = time.perf_counter(), memory.process_bytes()
+        engine = load_engine(plan)
+        try:
+            for _ in engine.stream(Request.ask("Hello", sampling=Sampling(max_tokens=1)), threading.Event()):
+                pass
+        except BaseException:
+            engine.close()
+            raise
+        taken = max(0, memory.process_bytes() - held)
+        self.loaded[name] = LoadedModel(name, plan.checkpoint, plan, engine, time.perf_counter() - started, taken)
+        self._current = name
+        return self.loaded[name]
+
+    def use(self, name: str) -> LoadedModel:
+        """Make a loaded model the current one."""
+        model = self.model(name)
+        self._current = model.name
+        return model
+
+    def model(self, name: str | None = None) -> LoadedModel:
+        """The loaded model of that name, or the current one; `ModelNotLoaded` where there is none."""
+        name = name or self._current
+        if name in self.loaded:
+            return self.loaded[name]
+        if name is None:
+            raise ModelNotLoaded("No model is loaded.", "Load one with %llm_load; %llm_models lists what is there.")
+        raise ModelNotLoaded(
+            f"No model named {name!r} is loaded.", did_you_mean(name, self.loaded) or f"Load it with: %llm_load {name}"
+        )
+
+    def unload(self, name: str | None = None) -> int:
+        """Free a model (the current one by default); bytes the process gave back, measured."""
+        model = self.model(name)
+        held = memory.process_bytes()
+        for generation in list(self._running):
+            generation.stop()
+        with model.lock:
+            del self.loaded[model.name]
+            model.engine.close()
+        if self._current == model.name:
+            self._current = next(reversed(self.loaded), None)
+        memory.release()
+        return max(0, held - memory.process_bytes())
+
+    def stop(self) -> int:
+        """Stop every answer that is on its way (from another thread); how many there were."""
+        running = list(self._running)
+        for generation in running:
+            generation.stop()
+        return len(running)
+
+    def status(self) -> SessionStatus:
+        """What is loaded, ingested and used right now."""
+        collections = {name: collection.facts() for name, collection in self.collections.items()}
+        return SessionStatus(tuple(self.loaded.values()), self._current, collections, memory.process_bytes())
+
+    def close(self) -> None:
+        """Free all models and close all collections; temporary ones are deleted. The session can be used again."""
+        for name in list(self.loaded):
+            self.unload(name)
+        for name in list(self.collections):
+            self.collections.pop(name).close()
+        self.last = None
+
+    # -- asking ------------------------------------------------------------------------------------------------
+
+    def prompt(
+        self,
+        text: str,
+        *,
+        model: str | None = None,
+        system: str | None = None,
+        template: str = "auto",
+        on_text: OnText | None = None,
+        **sampling: Any,
+    ) -> Answer:
+        """Ask a loaded model. `sampling` are the fields of `models.request.Sampling`.
+
+        `on_text` gets each new piece of text, in this thread. The notebook's stop button ends the answer early: its
+        `stop_reason` is then "interrupted".
+        """
+        request = Request.ask(_not_empty(text, "prompt"), system=system, sampling=_sampling(sampling), template=template)
+        return self._keep(self.generate(request, model=model, on_text=on_text))
+
+    def chain(
+        self,
+        text: str,
+        *,
+        inputs: Mapping[str, Any] | None = None,
+        namespace: Mapping[str, Any] | None = None,
+        model: str | None = None,
+        system: str | None = None,
+        template: str = "auto",
+        on_step: Callable[[StepResult], None] | None = None,
+        on_text: OnText | None = None,
+        **sampling: Any,
+    ) -> ChainResult:
+        """Run named prompts one after the other; see `chains.parse` for the text and `chains.run` for the fields.
+
+        A failing step ends the chain; its error is in the result beside the finished steps. Raises `ChainError` for a
+        text or a field that cannot be used, before anything is asked.
+        """
+        steps = parse(text)
+        options = _sampling(sampling)
+        self.model(model)
+
+        def generate(prompt: str) -> Answer:
+            request = Request.ask(prompt, system=system, sampling=options, template=template)
+            return self.generate(request, model=model, on_text=on_text)
+
+        result = run_chain(steps, generate, inputs=inputs or {}, namespace=namespace, on_step=on_step)
+        if result.answer:
+            self._keep(result.answer)
+        return result
+
+    def chain_over(
+        self, text: str, rows: Iterable[Mapping[str, Any]], *, inputs: Mapping[str, Any] | None = None, **options: Any
+    ) -> list[ChainResult]:
+        """Run a chain once for each mapping of inputs, in order. A row that fails does not stop the others; a stop does."""
+        results: list[ChainResult] = []
+        for row in rows:
+            results.append(self.chain(text, inputs={**(inputs or {}), **row}, **options))
+            if not results[-1].complete and results[-1].error is None:
+                break
+        if not results:
+            raise ChainError("There is nothing to run the chain over: the list is empty.")
+        return results
+
+    def codegen(
+        self,
+        task: str,
+        *,
+        language: str = "Python",
+        model: str | None = None,
+        template: str = "auto",
+        on_text: OnText | None = None,
+        **sampling: Any,
+    ) -> CodeAnswer:
+        """Have code written: `.code` is only the code, `.checks` what was found without running it."""
+        request = Request.ask(
+            _not_empty(task, "task"),
+            system=wording.code_system(language),
+            sampling=_sampling(sampling),
+            template=template,
+        )
+        answer = self.generate(request, model=model, on_text=on_text)
+        code = extract_code(answer.text, language)
+        written = CodeAnswer(**_fields(answer), code=code, language=language, checks=check_code(code, language))
+        self._keep(written)
+        return written
+
+    def generate(self, request: Request, *, model: str | None = None, on_text: OnText | None = None) -> Answer:
+        """Run one request on a loaded model; the calls above are made of this one."""
+        with self.generating(request, model=model) as running:
+            running.generation.run(on_text)
+        return running.answer()
+
+    @contextmanager
+    def generating(self, request: Request, *, model: str | None = None) -> Iterator[Running]:
+        """A request that is about to run, alone on its model, and that `stop` can reach."""
+        loaded = self.model(model)
+        if request.sampling.seed is None:
+            request = replace(request, sampling=replace(request.sampling, seed=secrets.randbelow(2**32)))
+        running = Running(loaded, request, Generation(loaded.engine, request))
+        with loaded.lock:
+            self._running.add(running.generation)
+            try:
+                yield running
+            finally:
+                self._running.discard(running.generation)
+
+    # -- documents ---------------------------------------------------------------------------------------------
+
+    def ingest(
+        self,
+        paths: Any,
+        *,
+        collection: str = "default",
+        path: str | PathLike[str] | None = None,
+        chunk_size: int | None = None,
+        chunk_overlap: int | None = None,
+        embedder: str | None = None,
+        store: str | None = None,
+        on_progress: Callable[..., None] | None = None,
+    ) -> IngestReport:
+        """Read documents into a collection: files, folders, globs, a `{name: text}` mapping, or LangChain documents.
+
+        Running it again on the same files embeds nothing. `path` is the folder that keeps the collection; without it
+        the collection is temporary. `chunk_size` and `chunk_overlap` are in characters.
+        """
+        target = self.collections.get(collection) or self.open_collection(
+            path, collection=collection, embedder=embedder, store=store
+        )
+        if path is not None and target.path != Path(path).expanduser().resolve():
+            raise OptionError(
+                f"Collection {collection!r} lies in {target.path}, not in {path}.", "Give another --collection name for it."
+            )
+        return target.ingest(paths, chunk_size=chunk_size, chunk_overlap=chunk_overlap, on_progress=on_progress)
+
+    def open_collection(
+        self,
+        path: str | PathLike[str] | None,
+        *,
+        collection: str = "default",
+        embedder: str | None = None,
+        store: str | None = None,
+    ) -> Collection:
+        """Open (or begin) a collection in the folder `path`, or a temporary one; it replaces one of the same name."""
+        from kaggle_magics.rag.collection import Collection
+
+        opened = Collection(Path(path) if path is not None else None, name=collection, embedder=embedder, store=store)
+        if collection in self.collections:
+            self.collections.pop(collection).close()
+        self.collections[collection] = opened
+        return opened
+
+    def collection(self, name: str = "default") -> Collection:
+        """The open collection of that name; `CollectionError` where there is none."""
+        if name not in self.collections:
+            raise CollectionError(
+                f"There is no collection named {name!r}.",
+                did_you_mean(name, self.collections) or "Make it with: %rag_ingest PATH" + f" -c {name}" * (name != "default"),
+            )
+        return self.collections[name]
+
+    def search(
+        self,
+        question: str,
+        *,
+        collection: str = "default",
+        passages: int = 5,
+        mode: str = "hybrid",
+        where: Mapping[str, Any] | None = None,
+    ) -> list[Hit]:
+        """The passages nearest to a question, best first. `mode` is "hybrid", "vector" or "lexical"."""
+        return self.collection(collection).search(
+            _not_empty(question, "question"), passages=passages, mode=mode, where=where
+        )
+
+    def ask(
+        self,
+        question: str,
+        *,
+        collection: str = "default",
+        passages: int = 5,
+        mode: str = "hybrid",
+        where: Mapping[str, Any] | None = None,
+        model: str | None = None,
+        on_text: OnText | None = None,
+        **sampling: Any,
+    ) -> GroundedAnswer:
+        """Answer from the collection only, with citations, or refuse. Without any model: the best sentences themselves."""
+        from kaggle_magics.rag import answer as grounded
+
+        options = _sampling(sampling)
+        hits = self.search(question, collection=collection, passages=passages, mode=mode, where=where)
+        if model is None and self.current is None:
+            extract = grounded.extractive(question, hits, embedder=self.collection(collection).embedder)
+            self._keep(extract)
+            return extract
+        loaded = self.model(model)
+        request, used = grounded.grounded_request(
+            question, hits, sampling=options, count_tokens=loaded.count_tokens, budget=loaded.facts.context_length
+        )
+        finished = grounded.finish(self.generate(request, model=loaded.name, on_text=on_text), used)
+        self._keep(finished)
+        return finished
+
+    # -- other frameworks --------------------------------------------------------------------------------------
+
+    def as_langchain(self, *, model: str | None = None, system: str | None = None, **sampling: Any) -> BaseChatModel:
+        """A LangChain chat model on a loaded model (the current one at the time of each call by default)."""
+        extras.require("langchain_core", "A LangChain model")
+        from kaggle_magics.interop.langchain import SessionChatModel
+
+        return SessionChatModel(session=self, model=model, system=system, sampling=_sampling(sampling))
+
+    # -- inside ------------------------------------------------------------------------------------------------
+
+    def _keep(self, answer: Answer) -> Answer:
+        self.last = answer
+        return answer
+
+    def _free_name(self, checkpoint: Checkpoint) -> str:
+        """The checkpoint's name; with a number behind it when another checkpoint is loaded under that name."""
+        name, number = checkpoint.name, 2
+        while name in self.loaded and self.loaded[name].checkpoint.path != checkpoint.path:
+            name, number = f"{checkpoint.name}-{number}", number + 1
+        return name
+
+
+def _sampling(options: Mapping[str, Any]) -> Sampling:
+    """`Sampling` from keyword arguments; `OptionError` names an unknown one and what was probably meant."""
+    known = Sampling.__dataclass_fields__
+    for name in options:
+        if name not in known:
+            raise OptionError(f"There is no option named {name!r}.", did_you_mean(name, known))
+    given = {name: value for name, value in options.items() if value is not None}
+    if isinstance(given.get("stop"), str):
+        given["stop"] = (given["stop"],)
+    elif "stop" in given:
+        given["stop"] = tuple(given["stop"])
+    try:
+        return Sampling(**given)
+    except TypeError as error:
+        raise OptionError(f"A sampling option has a value of the wrong type: {error}") from error
+
+
+def _not_empty(text: str, what: str) -> str:
+    if not isinstance(text, str):
+        raise OptionError(f"The {what} must be text, not {type(text).__name__}.")
+    if not text.strip():
+        raise OptionError(f"The {what} is empty.", "Write it in the cell's body.")
+    return text
+
+
+def _fields(answer: Answer) -> dict[str, Any]:
+    return {name: getattr(answer, name) for name in Answer.__dataclass_fields__}
+
+
+_session: Session | None = None
+
+
+def get_session() -> Session:
+    """The session of this process, made when it is first asked for."""
+    global _session
+    if _session is None:
+        _session = Session()
+    return _session

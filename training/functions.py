@@ -82,11 +82,12 @@ class Function:
         return tuple(line.replace("{name}", new_name or self.name) for line in self.asserts)
 
 
+NEW_PATH = "(p := __import__('pathlib').Path(__import__('tempfile').mkdtemp(), 'a'))"
 _made: list[Function] = []
 
 
 def _f(verb: str, noun: str, code: str, *facts: str) -> None:
-    """Add a function; in the facts, `F` stands for its name."""
+    """Add a function; in the facts, `F` stands for its name and `PATH` for a new file, then called p."""
     number = len(_made)
     code = code.strip("\n")
     definition = next(node for node in ast.parse(code).body if isinstance(node, ast.FunctionDef))
@@ -104,7 +105,7 @@ def _f(verb: str, noun: str, code: str, *facts: str) -> None:
             code=code,
             train_tasks=(*pick(TRAIN_TASKS_VERB, 2), *pick(TRAIN_TASKS_NAMED, 2), *pick(TRAIN_TASKS_NOUN, 2)),
             held_out_tasks=(*pick(HELD_OUT_TASKS, 1), *pick(HELD_OUT_TASKS_NAMED, 1)),
-            asserts=tuple("assert " + re.sub(r"\bF\(", "{name}(", fact) for fact in facts),
+            asserts=tuple("assert " + re.sub(r"\bF\(", "{name}(", fact).replace("PATH", NEW_PATH) for fact in facts),
             arguments=tuple(argument.arg for argument in definition.args.args),
         )
     )
@@ -1336,8 +1337,8 @@ def load_json(path):
     with open(path, encoding="utf-8") as file:
         return json.load(file)
 """,
-    "(p := __import__('pathlib').Path(__import__('tempfile').mkdtemp(), 'a')).write_text('[1]') and F(p) == [1]",
-    "(p := __import__('pathlib').Path(__import__('tempfile').mkdtemp(), 'a')).write_text('0') and F(p) == 0",
+    "PATH.write_text('[1]') and F(p) == [1]",
+    "PATH.write_text('0') and F(p) == 0",
 )
 _f(
     "saves data to a JSON file",
@@ -1349,8 +1350,8 @@ def save_json(data, path):
     with open(path, "w", encoding="utf-8") as file:
         json.dump(data, file)
 """,
-    "(p := __import__('pathlib').Path(__import__('tempfile').mkdtemp(), 'a')) and F([1], p) is None and p.read_text() == '[1]'",
-    "(p := __import__('pathlib').Path(__import__('tempfile').mkdtemp(), 'a')) and F(0, p) is None and p.read_text() == '0'",
+    "PATH and F([1], p) is None and p.read_text() == '[1]'",
+    "PATH and F(0, p) is None and p.read_text() == '0'",
 )
 _f(
     "reads all lines of a text file",
@@ -1360,7 +1361,7 @@ def read_lines(path):
     with open(path, encoding="utf-8") as file:
         return file.read().splitlines()
 """,
-    "(p := __import__('pathlib').Path(__import__('tempfile').mkdtemp(), 'a')).write_text('a\\nb') and F(p) == ['a', 'b']",
+    "PATH.write_text('a\\nb') and F(p) == ['a', 'b']",
     "F(__import__('os').devnull) == []",
 )
 _f(
@@ -1371,7 +1372,7 @@ def write_text(path, text):
     with open(path, "w", encoding="utf-8") as file:
         file.write(text)
 """,
-    "(p := __import__('pathlib').Path(__import__('tempfile').mkdtemp(), 'a')) and F(p, 'hi') is None and p.read_text() == 'hi'",
+    "PATH and F(p, 'hi') is None and p.read_text() == 'hi'",
     "F(__import__('os').devnull, '') is None",
 )
 _f(

@@ -32,8 +32,6 @@ def _name(language: str) -> str:
 
 def _python_part(text: str) -> str:
     """The longest run of whole lines that parses and is more than bare words; the text itself when none does."""
-    if _parses(text):
-        return text
     lines = text.splitlines()
     starts = [i for i, line in enumerate(lines) if line and not line[0].isspace()]
     # A run starts at a line in column 0 and ends before another one (or at the end): few candidates, longest first.
@@ -55,5 +53,6 @@ def _parses(code: str) -> bool:
 
 
 def _is_code(code: str) -> bool:
-    """Single words and bare names parse as Python too; they are no code."""
-    return any(not isinstance(node, ast.Expr) or isinstance(node.value, ast.Call) for node in ast.parse(code).body)
+    """Whether it is more than prose that happens to parse: bare words do, and are no code at either end."""
+    body = ast.parse(code).body
+    return bool(body) and not any(isinstance(node, ast.Expr) and isinstance(node.value, ast.Name) for node in (body[0], body[-1]))

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 
 from kaggle_magics.errors import DoesNotFit, EngineError, KaggleMagicsError
 from kaggle_magics.models.engines.protocol import Engine
-from kaggle_magics.models.request import Piece, Request, StopReason, Usage
+from kaggle_magics.models.request import Request, StopReason, Usage
 
 # How long one wait for the next piece lasts: a wait without an end cannot be interrupted on every platform.
 _WAIT_SECONDS = 0.1
@@ -22,14 +22,20 @@ _JOIN_SECONDS = 5.0
 
 
 class Generation:
-    """One running request: iterate for the text as it comes, or `run` it to the end. Either, and once."""
+    """One running request: iterate for the text as it comes, or `run` it to the end. Either, and once.
+
+    The worker alone writes `text`, `stop_reason` and `usage`; the queue only tells the consumer that there is more to
+    show. So an interrupt may strike the consumer at any point and nothing that was said is lost.
+    """
 
     def __init__(self, engine: Engine, request: Request) -> None:
         self._engine = engine
         self._request = request
         self._stop = threading.Event()
-        self._pieces: queue.SimpleQueue[Piece | BaseException | None] = queue.SimpleQueue()
+        self._shown: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._texts: list[str] = []
+        self._error: BaseException | None = None
+        self._worker = threading.Thread(target=self._produce, name="kaggle_magics-generation", daemon=True)
         self.stop_reason: StopReason | None = None
         """Why it ended; None while it runs."""
         self.usage: Usage | None = None
@@ -49,56 +55,64 @@ class Generation:
         The first `KeyboardInterrupt` stops the engine and keeps the text; a second one, should the engine not react,
         is raised. Errors of the engine are raised as `KaggleMagicsError`s; the text before them stays in `text`.
         """
-        texts = iter(self)
         try:
-            for text in texts:
-                if on_text:
-                    on_text(text)
-        except KeyboardInterrupt:
-            if self._stop.is_set():
-                raise
-            # It fell into `on_text`: the engine is stopped here, and what it had already said is still collected.
-            self._stop.set()
-            for _ in texts:
-                pass
+            try:
+                self._worker.start()
+                for text in self._arriving():
+                    if on_text:
+                        on_text(text)
+            except KeyboardInterrupt:
+                self._stop.set()
+                for _ in self._arriving():
+                    pass
+        finally:
+            self._end()
+        self._check()
 
     def __iter__(self) -> Iterator[str]:
-        worker = threading.Thread(target=self._produce, name="kaggle_magics-generation", daemon=True)
-        worker.start()
         try:
-            while (item := self._next()) is not None:
-                if isinstance(item, BaseException):
-                    raise _explained(item)
-                self.stop_reason, self.usage = item.stop_reason, item.usage
-                if item.text:
-                    self._texts.append(item.text)
-                    yield item.text
-            if self.stop_reason is None or self.usage is None:
-                raise EngineError("The engine ended its answer without saying why.")
+            self._worker.start()
+            yield from self._arriving()
         finally:
-            self._stop.set()
-            worker.join(timeout=_JOIN_SECONDS)
+            self._end()
+        self._check()
 
-    def _next(self) -> Piece | BaseException | None:
-        """The next item of the worker; an interrupt while waiting sets the stop flag and waits on."""
+    def _arriving(self) -> Iterator[str]:
+        """Texts as the worker hands them over, until it has ended."""
         while True:
             try:
-                return self._pieces.get(timeout=_WAIT_SECONDS)
+                text = self._shown.get(timeout=_WAIT_SECONDS)
             except queue.Empty:
+                # The end mark may have been lost to an interrupt: a dead worker says no more.
+                if not self._worker.is_alive() and self._shown.empty():
+                    return
                 continue
-            except KeyboardInterrupt:
-                if self._stop.is_set():
-                    raise
-                self._stop.set()
+            if text is None:
+                return
+            yield text
+
+    def _end(self) -> None:
+        self._stop.set()
+        if self._worker.ident is not None:
+            self._worker.join(timeout=_JOIN_SECONDS)
+
+    def _check(self) -> None:
+        if self._error is not None:
+            raise _explained(self._error)
+        if self.stop_reason is None or self.usage is None:
+            raise EngineError("The engine ended its answer without saying why.")
 
     def _produce(self) -> None:
         try:
             for piece in self._engine.stream(self._request, self._stop):
-                self._pieces.put(piece)
-        except BaseException as error:  # handed to the thread that asked, whatever it is
-            self._pieces.put(error)
-        else:
-            self._pieces.put(None)
+                self.stop_reason, self.usage = piece.stop_reason, piece.usage
+                if piece.text:
+                    self._texts.append(piece.text)
+                    self._shown.put(piece.text)
+        except BaseException as error:  # raised again in the thread that asked, whatever it is
+            self._error = error
+        finally:
+            self._shown.put(None)
 
 
 def _explained(error: BaseException) -> BaseException:

@@ -67,9 +67,9 @@ def test_a_second_press_gets_out_of_an_engine_that_does_not_react() -> None:
         def stream(self, request, stop):  # type: ignore[no-untyped-def]
             yield Piece("begun")
             _thread.interrupt_main()
-            time.sleep(0.3)
+            time.sleep(0.5)
             _thread.interrupt_main()
-            time.sleep(0.3)
+            time.sleep(0.5)
             yield from super().stream(request, stop)
 
     generation = Generation(Deaf(), Request.ask("x"))

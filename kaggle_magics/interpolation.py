@@ -1,0 +1,75 @@
+"""`{name}` in a person's text becomes the value of `name`; every other brace stays as it is.
+
+A field is a name with attributes and items behind it: `{city}`, `{row.city}`, `{rows[0]}`, `{row["city"]}`. It is
+replaced only where it resolves. `{{name}}` writes `{name}`. JSON, LaTeX (`\\mathbf{x}`, `x_{i}`), f-strings, dict
+comprehensions and format specifications are not fields. Nothing is evaluated: a field is looked up step by step.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_STEP = r"""\.[A-Za-z_]\w*|\[-?\d+\]|\["[^"\[\]{}]*"\]|\['[^'\[\]{}]*'\]"""
+_PATH = rf"[A-Za-z_]\w*(?:{_STEP})*"
+_FIELD = re.compile(rf"\{{\{{(?P<escaped>{_PATH})\}}\}}|\{{(?P<path>{_PATH})\}}")
+_STEPS = re.compile(_STEP)
+_F_STRING = re.compile(r"""(?<!\w)[rR]?[fF][rR]?(?:\"{3}.*?\"{3}|'{3}.*?'{3}|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')""", re.S)
+# A brace argument of TeX: after a command and its other arguments, or after ^ or _.
+_TEX = re.compile(r"(?:\\[A-Za-z]+\*?(?:\{[^{}]*\}|\[[^\[\]]*\])*|[\^_])$")
+_TEX_WINDOW = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Interpolated:
+    """The text after interpolation, the fields that were filled, and those that look meant but resolve to nothing."""
+
+    text: str
+    used: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+def interpolate(text: str, namespace: Mapping[str, Any]) -> Interpolated:
+    """Fill the fields of `text` from `namespace`, in one pass: values that hold braces are not looked at again."""
+    literal = [match.span() for match in _F_STRING.finditer(text)]
+    used: dict[str, None] = {}
+    missing: dict[str, None] = {}
+
+    def fill(match: re.Match[str]) -> str:
+        start = match.start()
+        if match["escaped"]:
+            return f"{{{match['escaped']}}}"
+        if any(begin <= start < end for begin, end in literal):
+            return match[0]
+        if _TEX.search(text, max(0, start - _TEX_WINDOW), start):
+            return match[0]
+        path = match["path"]
+        try:
+            value = _resolve(path, namespace)
+        except Exception:  # a property of the person's object may raise anything; the field stays as it is
+            missing[path] = None
+            return match[0]
+        used[path] = None
+        return str(value)
+
+    filled = _FIELD.sub(fill, text)
+    return Interpolated(filled, tuple(used), tuple(missing))
+
+
+def _resolve(path: str, namespace: Mapping[str, Any]) -> Any:
+    name = re.match(r"\w+", path)
+    assert name is not None, path
+    value = namespace[name[0]]
+    for step in _steps(path[name.end() :]):
+        value = getattr(value, step[1:]) if step.startswith(".") else value[_key(step[1:-1])]
+    return value
+
+
+def _steps(path: str) -> Iterator[str]:
+    return (match[0] for match in _STEPS.finditer(path))
+
+
+def _key(inside: str) -> int | str:
+    return inside[1:-1] if inside[0] in "\"'" else int(inside)

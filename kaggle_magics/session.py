@@ -47,21 +47,27 @@ OnText = Callable[[str], None]
 
 @dataclass(eq=False)
 class LoadedModel:
-    """A checkpoint with its engine, under the name it has in this session."""
+    """An engine under the name it has in this session, with the checkpoint it was loaded from."""
 
     name: str
-    checkpoint: Checkpoint
-    plan: Plan
     engine: Engine
-    seconds: float
+    checkpoint: Checkpoint | None = None
+    """None for an engine that was adopted: it came from no file we know."""
+    plan: Plan | None = None
+    seconds: float = 0.0
     """What loading and warming took."""
-    bytes_taken: int
+    bytes_taken: int = 0
     """How much the process grew, measured; can be near 0 where weights are mapped from disk."""
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @property
     def facts(self) -> EngineFacts:
         return self.engine.facts
+
+    @property
+    def source(self) -> str:
+        """Where its weights lie."""
+        return str(self.checkpoint.path) if self.checkpoint else self.facts.library
 
     def count_tokens(self, text: str) -> int:
         """Tokens of a plain text."""
@@ -83,7 +89,7 @@ class Running:
         facts = self.model.facts
         card = RunCard(
             model=self.model.name,
-            source=str(self.model.checkpoint.path),
+            source=self.model.source,
             engine=facts.engine,
             library=facts.library,
             device=facts.device,
@@ -159,9 +165,8 @@ class Session:
         plan = self.plan(reference, dtype=dtype, context=context, device=device)
         name = name or self._free_name(plan.checkpoint)
         before = self.loaded.get(name)
-        if before and before.plan.same_run(plan):
-            self._current = name
-            return before
+        if before and before.plan and before.plan.same_run(plan):
+            return self.use(name)
         if before:
             self.unload(name)
         started, held = time.perf_counter(), memory.process_bytes()
@@ -172,10 +177,22 @@ class Session:
         except BaseException:
             engine.close()
             raise
-        taken = max(0, memory.process_bytes() - held)
-        self.loaded[name] = LoadedModel(name, plan.checkpoint, plan, engine, time.perf_counter() - started, taken)
-        self._current = name
-        return self.loaded[name]
+        self.loaded[name] = LoadedModel(
+            name,
+            engine,
+            plan.checkpoint,
+            plan,
+            seconds=time.perf_counter() - started,
+            bytes_taken=max(0, memory.process_bytes() - held),
+        )
+        return self.use(name)
+
+    def adopt(self, engine: Engine, *, name: str) -> LoadedModel:
+        """Make an engine that was built elsewhere the current model; one of the same name is unloaded first."""
+        if name in self.loaded:
+            self.unload(name)
+        self.loaded[name] = LoadedModel(name, engine)
+        return self.use(name)
 
     def use(self, name: str) -> LoadedModel:
         """Make a loaded model the current one."""
@@ -450,7 +467,7 @@ class Session:
     def _free_name(self, checkpoint: Checkpoint) -> str:
         """The checkpoint's name; with a number behind it when another checkpoint is loaded under that name."""
         name, number = checkpoint.name, 2
-        while name in self.loaded and self.loaded[name].checkpoint.path != checkpoint.path:
+        while name in self.loaded and self.loaded[name].source != str(checkpoint.path):
             name, number = f"{checkpoint.name}-{number}", number + 1
         return name
 

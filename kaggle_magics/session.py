@@ -165,7 +165,7 @@ class Session:
         plan = self.plan(reference, dtype=dtype, context=context, device=device)
         name = name or self._free_name(plan.checkpoint)
         before = self.loaded.get(name)
-        if before and before.plan and before.plan.same_run(plan):
+        if before and before.plan and _same_run(before.plan, plan):
             return self.use(name)
         if before:
             self.unload(name)
@@ -470,6 +470,14 @@ class Session:
         while name in self.loaded and self.loaded[name].source != str(checkpoint.path):
             name, number = f"{checkpoint.name}-{number}", number + 1
         return name
+
+
+def _same_run(one: Plan, other: Plan) -> bool:
+    """Whether two plans run the same weights in the same way (their memory is an estimate of the moment)."""
+    first, second = (
+        (plan.checkpoint.path, plan.engine, plan.device, plan.dtype, plan.context_length) for plan in (one, other)
+    )
+    return first == second
 
 
 def _sampling(options: Mapping[str, Any]) -> Sampling:

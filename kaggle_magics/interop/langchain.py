@@ -5,12 +5,12 @@ Importing this file imports langchain-core; `Session.as_langchain` does so when 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
-from langchain_core.language_models import BaseChatModel
+from langchain_core.language_models import BaseChatModel, LangSmithParams
 from langchain_core.language_models.chat_models import generate_from_stream
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
@@ -42,6 +42,18 @@ class SessionChatModel(BaseChatModel):
     def _identifying_params(self) -> dict[str, Any]:
         return {"model": self.model, "system": self.system, "sampling": repr(self.sampling)}
 
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        """What LangChain's tracers note of a call."""
+        sampling = self._sampling(stop, kwargs)
+        return LangSmithParams(
+            ls_provider="kaggle_magics",
+            ls_model_name=kwargs.get("model") or self.model or "current",
+            ls_model_type="chat",
+            ls_temperature=sampling.temperature,
+            ls_max_tokens=sampling.max_tokens,
+            ls_stop=list(sampling.stop) or None,
+        )
+
     def get_num_tokens(self, text: str) -> int:
         return int(self.session.model(self.model).count_tokens(text))
 
@@ -61,9 +73,8 @@ class SessionChatModel(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        given = {name: value for name, value in kwargs.items() if name in _OPTIONS}
-        sampling = replace(self.sampling, **given, stop=(*self.sampling.stop, *(stop or ())))
-        with self.session.generating(Request(self._turns(messages), sampling), model=self.model) as running:
+        request = Request(self._turns(messages), self._sampling(stop, kwargs))
+        with self.session.generating(request, model=kwargs.get("model") or self.model) as running:
             for text in running.generation:
                 chunk = ChatGenerationChunk(message=AIMessageChunk(content=text))
                 if run_manager:
@@ -78,6 +89,11 @@ class SessionChatModel(BaseChatModel):
         metadata = {"stop_reason": answer.stop_reason, "model_name": answer.card.model}
         last = AIMessageChunk(content="", usage_metadata=usage, response_metadata=metadata, chunk_position="last")
         yield ChatGenerationChunk(message=last)
+
+    def _sampling(self, stop: Sequence[str] | None, kwargs: Mapping[str, Any]) -> Sampling:
+        """The model's own options with those of one call over them."""
+        given = {name: value for name, value in kwargs.items() if name in _OPTIONS}
+        return replace(self.sampling, **given, stop=(*self.sampling.stop, *(stop or ())))
 
     def _turns(self, messages: Sequence[BaseMessage]) -> tuple[Message, ...]:
         turns = [Message(_role(message), str(message.text)) for message in messages]

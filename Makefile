@@ -1,0 +1,47 @@
+# make demo    run the tour from top to bottom; build/tour.html shows every answer
+# make test    the tests (without the browser)
+# make lint    style and types
+# make lab     JupyterLab, opened on the tour
+# make bench   how long %load_ext takes
+# make browser the tests that drive JupyterLab in Chromium
+# make clean   remove what was built and the environment
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# The environment is made anew when what it is made of has changed, not when a checkout touched the files.
+MADE_OF := $(shell cat pyproject.toml constraints/dev.txt | cksum | cut -d' ' -f1)
+
+.PHONY: demo test lint lab bench browser clean
+
+demo: $(VENV)/demo-$(MADE_OF)
+	$(BIN)/python examples/run_notebook.py examples/tour.ipynb --output build
+
+test: $(VENV)/dev-$(MADE_OF)
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/dev-$(MADE_OF)
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m mypy
+
+lab: $(VENV)/dev-$(MADE_OF)
+	$(BIN)/python -m jupyterlab examples/tour.ipynb
+
+bench: $(VENV)/dev-$(MADE_OF)
+	$(BIN)/python benchmarks/load_ext.py
+
+browser: $(VENV)/browser-$(MADE_OF)
+	$(BIN)/python -m pytest -m browser tests/browser
+
+clean:
+	rm -rf build dist $(VENV)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+
+# One rule for the three sets of packages: demo, dev, browser.
+$(VENV)/%-$(MADE_OF): | $(BIN)/python
+	$(PIP) install --quiet --progress-bar off --constraint constraints/dev.txt --editable '.[$*]'
+	@touch $@

@@ -171,12 +171,6 @@ class Session:
             self.unload(name)
         started, held = time.perf_counter(), memory.process_bytes()
         engine = load_engine(plan)
-        try:
-            for _ in engine.stream(Request.ask("Hello", sampling=Sampling(max_tokens=1)), threading.Event()):
-                pass
-        except BaseException:
-            engine.close()
-            raise
         self.loaded[name] = LoadedModel(
             name,
             engine,

@@ -17,7 +17,7 @@ from kaggle_magics.models.engines.protocol import EngineFacts
 from kaggle_magics.models.engines.sampling import Logits, Sampler
 from kaggle_magics.models.engines.text import StopStrings, TokenDecoder
 from kaggle_magics.models.plan import PREFILL_CHUNK
-from kaggle_magics.models.request import Piece, Request, StopReason, Usage
+from kaggle_magics.models.request import Piece, Request, Sampling, StopReason, Usage
 from kaggle_magics.models.templates import Rendered, render
 
 
@@ -41,9 +41,8 @@ class LocalModel(Protocol):
         """`bos_token`, `eos_token` and so on, as text."""
         ...
 
-    @property
-    def end_tokens(self) -> frozenset[int]:
-        """Ids that end an answer."""
+    def is_end(self, token: int) -> bool:
+        """Whether this token ends an answer."""
         ...
 
     def encode(self, text: str, *, add_special: bool) -> list[int]:
@@ -104,10 +103,13 @@ class LocalEngine:
     def warm_up(self) -> None:
         """Run one token through the model, so that what is slow or wrong the first time shows while loading."""
         model = self._open()
-        token = next(iter(model.encode("a", add_special=True)), 0)
-        Sampler(Request.ask("a").sampling, ()).choose(model.evaluate([token], threading.Event()))
-        self._in_memory = []
-        model.keep(0)
+        try:
+            token = next(iter(model.encode("a", add_special=True)), 0)
+            Sampler(Sampling(), ()).choose(model.evaluate([token], threading.Event()))
+            model.keep(0)
+        except BaseException:
+            self.close()
+            raise
 
     def stream(self, request: Request, stop: threading.Event) -> Iterator[Piece]:
         """Answer a request; see `Engine.stream`."""
@@ -128,7 +130,7 @@ class LocalEngine:
             while True:
                 token = sampler.choose(logits)
                 first = first or time.perf_counter() - start
-                if token in model.end_tokens:
+                if model.is_end(token):
                     reason = "end"
                     break
                 generated += 1

@@ -87,7 +87,10 @@ class _TransformersModel:
         self.special_tokens: dict[str, str] = {
             key: str(value) for key, value in tokenizer.special_tokens_map.items() if isinstance(value, str)
         }
-        self.end_tokens = _end_tokens(model, tokenizer)
+        self._end_tokens = _end_tokens(model, tokenizer)
+
+    def is_end(self, token: int) -> bool:
+        return token in self._end_tokens
 
     def encode(self, text: str, *, add_special: bool) -> list[int]:
         return list(self._tokenizer(text, add_special_tokens=add_special, verbose=False)["input_ids"])

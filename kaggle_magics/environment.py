@@ -7,7 +7,6 @@ notebook, so caches never go there. Kaggle is tested before anything else: `goog
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from pathlib import Path
 
@@ -28,7 +27,7 @@ def input_root() -> Path:
 
 
 def cache_dir() -> Path:
-    """Where derived files are kept, created: `KAGGLE_MAGICS_CACHE`, temporary space on Kaggle, the user's cache elsewhere."""
+    """Where derived files go (created): `KAGGLE_MAGICS_CACHE`, else temporary space on Kaggle, the user's cache elsewhere."""
     given = os.environ.get("KAGGLE_MAGICS_CACHE")
     if given:
         path = Path(given)
@@ -40,9 +39,3 @@ def cache_dir() -> Path:
         path = Path(platformdirs.user_cache_dir("kaggle_magics"))
     path.mkdir(parents=True, exist_ok=True)
     return path
-
-
-def loaded_heavy_modules() -> set[str]:
-    """Which heavy libraries this process has imported already (for `doctor` and the tests of `%load_ext`)."""
-    heavy = ("torch", "transformers", "llama_cpp", "chromadb", "sentence_transformers", "langchain_core", "ipywidgets", "pandas")
-    return {name for name in heavy if name in sys.modules}

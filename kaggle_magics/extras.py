@@ -45,4 +45,6 @@ def require(module: str, purpose: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise MissingExtra(f"{module} is installed but cannot be imported ({error}).", f"Run: {install_line(module)}") from error
+        raise MissingExtra(
+            f"{module} is installed but cannot be imported ({error}).", f"Run: {install_line(module)}"
+        ) from error

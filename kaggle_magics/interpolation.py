@@ -16,7 +16,10 @@ _STEP = r"""\.[A-Za-z_]\w*|\[-?\d+\]|\["[^"\[\]{}]*"\]|\['[^'\[\]{}]*'\]"""
 _PATH = rf"[A-Za-z_]\w*(?:{_STEP})*"
 _FIELD = re.compile(rf"\{{\{{(?P<escaped>{_PATH})\}}\}}|\{{(?P<path>{_PATH})\}}")
 _STEPS = re.compile(_STEP)
-_F_STRING = re.compile(r"""(?<!\w)[rR]?[fF][rR]?(?:\"{3}.*?\"{3}|'{3}.*?'{3}|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')""", re.S)
+_F_STRING = re.compile(
+    r"""(?<!\w)[rR]?[fF][rR]?(?:\"{3}.*?\"{3}|'{3}.*?'{3}|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')""",
+    re.S,
+)
 # A brace argument of TeX: after a command and its other arguments, or after ^ or _.
 _TEX = re.compile(r"(?:\\[A-Za-z]+\*?(?:\{[^{}]*\}|\[[^\[\]]*\])*|[\^_])$")
 _TEX_WINDOW = 200

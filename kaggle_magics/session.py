@@ -256,7 +256,9 @@ class Session:
         `on_text` gets each new piece of text, in this thread. The notebook's stop button ends the answer early: its
         `stop_reason` is then "interrupted".
         """
-        request = Request.ask(_not_empty(text, "prompt"), system=system, sampling=_sampling(sampling), template=template)
+        request = Request.ask(
+            _not_empty(text, "prompt"), system=system, sampling=_sampling(sampling), template=template
+        )
         return self._keep(self.generate(request, model=model, on_text=on_text))
 
     def chain(
@@ -293,7 +295,7 @@ class Session:
     def chain_over(
         self, text: str, rows: Iterable[Mapping[str, Any]], *, inputs: Mapping[str, Any] | None = None, **options: Any
     ) -> list[ChainResult]:
-        """Run a chain once for each mapping of inputs, in order. A row that fails does not stop the others; a stop does."""
+        """Run a chain once for each mapping of inputs, in order. A failing row does not stop the others; a stop does."""
         results: list[ChainResult] = []
         for row in rows:
             results.append(self.chain(text, inputs={**(inputs or {}), **row}, **options))
@@ -370,7 +372,8 @@ class Session:
         )
         if path is not None and target.path != Path(path).expanduser().resolve():
             raise OptionError(
-                f"Collection {collection!r} lies in {target.path}, not in {path}.", "Give another --collection name for it."
+                f"Collection {collection!r} lies in {target.path}, not in {path}.",
+                "Give another --collection name for it.",
             )
         return target.ingest(paths, chunk_size=chunk_size, chunk_overlap=chunk_overlap, on_progress=on_progress)
 
@@ -396,7 +399,8 @@ class Session:
         if name not in self.collections:
             raise CollectionError(
                 f"There is no collection named {name!r}.",
-                did_you_mean(name, self.collections) or "Make it with: %rag_ingest PATH" + f" -c {name}" * (name != "default"),
+                did_you_mean(name, self.collections)
+                or "Make it with: %rag_ingest PATH" + f" -c {name}" * (name != "default"),
             )
         return self.collections[name]
 
@@ -426,7 +430,7 @@ class Session:
         on_text: OnText | None = None,
         **sampling: Any,
     ) -> GroundedAnswer:
-        """Answer from the collection only, with citations, or refuse. Without any model: the best sentences themselves."""
+        """Answer from the collection only, with citations, or refuse. Without a model: the best sentences themselves."""
         from kaggle_magics.rag import answer as grounded
 
         options = _sampling(sampling)

@@ -1,6 +1,6 @@
 """An engine that says what it is told to: for testing notebooks and this package without any model.
 
-    session.adopt(ScriptedEngine(["Paris", "Lima"]), name="scripted")
+session.adopt(ScriptedEngine(["Paris", "Lima"]), name="scripted")
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class ScriptedEngine:
     """Answers with the next text of a script, word by word; keeps the requests it was given.
 
     An item of the script is the answer itself, a function of the request that returns it, or an exception to raise.
-    A script that is used up starts again. A token is a word with the space before it. `seconds_per_token` makes it slow.
+    A script that is used up starts again. A token is a word with the space before it.
     """
 
     def __init__(

@@ -26,7 +26,7 @@ class StepResult:
 
 @dataclass(frozen=True, slots=True)
 class ChainResult:
-    """What a chain gave: the steps that ran, in order. A chain that was stopped or failed has fewer steps than it was written with."""
+    """What a chain gave: the steps that ran, in order; fewer than were written when one failed or was stopped."""
 
     steps: Mapping[str, StepResult]
     inputs: Mapping[str, Any] = field(default_factory=dict)
@@ -93,7 +93,8 @@ def _check_fields(steps: Sequence[Step], outside: Mapping[str, Any]) -> None:
         for name in missing:
             if name in names[position:]:
                 raise ChainError(
-                    f"Step {step.name!r} uses {{{name}}}, which is only answered later.", "Write that step above this one."
+                    f"Step {step.name!r} uses {{{name}}}, which is only answered later.",
+                    "Write that step above this one.",
                 )
             raise ChainError(
                 f"Step {step.name!r} uses {{{name}}}, which is neither an earlier step nor a value.",

@@ -5,7 +5,10 @@ from __future__ import annotations
 import ast
 import re
 
-_FENCE = re.compile(r"^[ \t]*(?P<mark>`{3,}|~{3,})[ \t]*(?P<language>[\w+#.-]*)[^\n]*\n(?P<code>.*?)(?:^[ \t]*(?P=mark)[ \t]*$|\Z)", re.M | re.S)
+_FENCE = re.compile(
+    r"^[ \t]*(?P<mark>`{3,}|~{3,})[ \t]*(?P<language>[\w+#.-]*)[^\n]*\n(?P<code>.*?)(?:^[ \t]*(?P=mark)[ \t]*$|\Z)",
+    re.M | re.S,
+)
 _ALIASES = {"py": "python", "python3": "python", "js": "javascript", "ts": "typescript", "sh": "bash", "shell": "bash"}
 
 
@@ -36,7 +39,10 @@ def _python_part(text: str) -> str:
     starts = [i for i, line in enumerate(lines) if line and not line[0].isspace()]
     # A run starts at a line in column 0 and ends before another one (or at the end): few candidates, longest first.
     ends = [*starts[1:], len(lines)]
-    runs = sorted(((end - start, start, end) for start in starts for end in ends if end > start), key=lambda run: (-run[0], run[1]))
+    runs = sorted(
+        ((end - start, start, end) for start in starts for end in ends if end > start),
+        key=lambda run: (-run[0], run[1]),
+    )
     for _, start, end in runs:
         candidate = "\n".join(lines[start:end]).rstrip()
         if _parses(candidate) and _is_code(candidate):
@@ -55,4 +61,6 @@ def _parses(code: str) -> bool:
 def _is_code(code: str) -> bool:
     """Whether it is more than prose that happens to parse: bare words do, and are no code at either end."""
     body = ast.parse(code).body
-    return bool(body) and not any(isinstance(node, ast.Expr) and isinstance(node.value, ast.Name) for node in (body[0], body[-1]))
+    return bool(body) and not any(
+        isinstance(node, ast.Expr) and isinstance(node.value, ast.Name) for node in (body[0], body[-1])
+    )

@@ -1,1 +1,1 @@
-"""The session's models as objects of other frameworks. Each file imports its framework; nothing imports the files at load."""
+"""The session's models as objects of other frameworks. Each file imports its framework, so import it only when asked."""

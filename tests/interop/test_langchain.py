@@ -33,7 +33,8 @@ def test_it_works_in_a_chain_and_passes_the_prompt_on(session: Session) -> None:
     chain = prompt | session.as_langchain(temperature=0.3) | StrOutputParser()
     assert chain.invoke({"country": "Kenya"}) == "Nairobi is it."
     (request,) = engine.requests
-    assert [(turn.role, turn.content) for turn in request.messages] == [("system", "Be brief."), ("user", "Capital of Kenya?")]
+    turns = [(turn.role, turn.content) for turn in request.messages]
+    assert turns == [("system", "Be brief."), ("user", "Capital of Kenya?")]
     assert request.sampling.temperature == 0.3
 
 

@@ -36,7 +36,8 @@ def test_an_answer_carries_all_that_is_needed_to_get_it_again(session: Session) 
     assert answer.text == "Lima" and answer.stop_reason == "stop_sequence"
     assert session.last is answer
     card = answer.card
-    assert [(turn.role, turn.content) for turn in card.messages] == [("system", "Be brief."), ("user", "Capital of Peru?")]
+    turns = [(turn.role, turn.content) for turn in card.messages]
+    assert turns == [("system", "Be brief."), ("user", "Capital of Peru?")]
     assert card.sampling.temperature == 0.5 and card.sampling.seed is not None
     assert (card.model, card.engine, card.source) == ("scripted", "scripted", "kaggle_magics.testing")
 

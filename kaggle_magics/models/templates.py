@@ -181,7 +181,7 @@ def _generation_tag() -> Any:
     extension: Any = require("jinja2.ext", "Chat templates")
     nodes: Any = require("jinja2.nodes", "Chat templates")
 
-    class Generation(extension.Extension):  # type: ignore[misc]
+    class Generation(extension.Extension):
         tags = frozenset({"generation"})
 
         def parse(self, parser: Any) -> Any:

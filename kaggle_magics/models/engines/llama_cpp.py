@@ -174,7 +174,7 @@ class _LlamaModel:
         log = "".join(_log)
         if "unknown model architecture" in log:
             raise CheckpointError(
-                f"The installed llama.cpp does not know the architecture {checkpoint.architecture!r} ({checkpoint.name}).",
+                f"The installed llama.cpp does not know {checkpoint.architecture!r}, which {checkpoint.name} is.",
                 "Load a safetensors version of it, or update llama-cpp-python.",
             )
         if "unable to allocate" in log or "failed to allocate" in log:

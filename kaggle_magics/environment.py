@@ -27,7 +27,7 @@ def input_root() -> Path:
 
 
 def cache_dir() -> Path:
-    """Where derived files go (created): `KAGGLE_MAGICS_CACHE`, else temporary space on Kaggle, the user's cache elsewhere."""
+    """Where derived files go: `KAGGLE_MAGICS_CACHE`, temporary space on Kaggle, the user's cache elsewhere."""
     given = os.environ.get("KAGGLE_MAGICS_CACHE")
     if given:
         path = Path(given)

@@ -84,7 +84,8 @@ class Running:
 
     def answer(self) -> Answer:
         """The answer, once the generation has ended."""
-        if self.generation.stop_reason is None or self.generation.usage is None:
+        text, stop_reason, usage = self.generation.text, self.generation.stop_reason, self.generation.usage
+        if stop_reason is None or usage is None:
             raise EngineError("The answer is not finished yet.")
         facts = self.model.facts
         card = RunCard(
@@ -100,8 +101,7 @@ class Running:
             version=__version__,
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         )
-        generation = self.generation
-        return Answer(text=generation.text, stop_reason=generation.stop_reason, usage=generation.usage, card=card)
+        return Answer(text=text, stop_reason=stop_reason, usage=usage, card=card)
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +295,7 @@ class Session:
     def chain_over(
         self, text: str, rows: Iterable[Mapping[str, Any]], *, inputs: Mapping[str, Any] | None = None, **options: Any
     ) -> list[ChainResult]:
-        """Run a chain once for each mapping of inputs, in order. A failing row does not stop the others; a stop does."""
+        """Run a chain for each mapping of inputs, in order. A failing row does not stop the others; a stop does."""
         results: list[ChainResult] = []
         for row in rows:
             results.append(self.chain(text, inputs={**(inputs or {}), **row}, **options))
@@ -430,7 +430,7 @@ class Session:
         on_text: OnText | None = None,
         **sampling: Any,
     ) -> GroundedAnswer:
-        """Answer from the collection only, with citations, or refuse. Without a model: the best sentences themselves."""
+        """Answer from the collection only, with citations, or refuse; without a model, the best sentences verbatim."""
         from kaggle_magics.rag import answer as grounded
 
         options = _sampling(sampling)

@@ -28,7 +28,7 @@ class StepResult:
 class ChainResult:
     """What a chain gave: the steps that ran, in order; fewer than were written when one failed or was stopped."""
 
-    steps: Mapping[str, StepResult]
+    steps: dict[str, StepResult]
     inputs: Mapping[str, Any] = field(default_factory=dict)
     complete: bool = True
 
@@ -89,7 +89,7 @@ def _check_fields(steps: Sequence[Step], outside: Mapping[str, Any]) -> None:
     names = [step.name for step in steps]
     for position, step in enumerate(steps):
         earlier = names[:position]
-        missing = interpolate(step.prompt, ChainMap(dict.fromkeys(earlier, ""), *[outside])).missing
+        missing = interpolate(step.prompt, {**outside, **dict.fromkeys(earlier, "")}).missing
         for name in missing:
             if name in names[position:]:
                 raise ChainError(

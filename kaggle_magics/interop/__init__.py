@@ -1,1 +1,1 @@
-"""The session's models as objects of other frameworks. Each file imports its framework, so import it only when asked."""
+"""The session's models as objects of other frameworks. Each file imports its framework: import it only when asked."""

@@ -1,0 +1,102 @@
+"""Vectors kept by text and embedder, outside collections: what was embedded once is never embedded again."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from kaggle_magics import environment
+from kaggle_magics.rag.embeddings import Embedder, Vectors, unit
+
+BATCH = 256
+"""Texts that are embedded and stored at a time: what a kill in the middle can lose."""
+_FILE = "embeddings-1.sqlite"
+
+
+class EmbeddingCache:
+    """Float16 vectors in one SQLite file. A cache that cannot be read or written only costs time, never an error."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._connection: sqlite3.Connection | None = None
+        with contextlib.suppress(OSError, sqlite3.Error):
+            self._connection = _open((folder or environment.cache_dir()) / _FILE)
+
+    def embed(
+        self, embedder: Embedder, texts: Sequence[str], on_batch: Callable[[int], None] | None = None
+    ) -> tuple[Vectors, int]:
+        """Vectors of `texts`, shape (n, d), and how many had to be computed.
+
+        Equal texts are computed once. `on_batch` is called with the number of texts that are done. All vectors are
+        rounded to float16 first, so a vector is the same whether it comes from the cache or not.
+        """
+        keys = [_key(embedder.identity, text) for text in texts]
+        found = self._read(set(keys))
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
+        # Long texts together: a batch is padded to its longest member.
+        order = sorted(missing, key=lambda key: len(missing[key]), reverse=True)
+        done = len(texts) - len(missing)
+        for start in range(0, len(order), BATCH):
+            if on_batch:
+                on_batch(done + start)
+            batch = order[start : start + BATCH]
+            vectors = embedder.embed_documents([missing[key] for key in batch]).astype(np.float16)
+            fresh = {key: vector.tobytes() for key, vector in zip(batch, vectors, strict=True)}
+            self._write(fresh)
+            found.update(fresh)
+        if on_batch:
+            on_batch(len(texts))
+        if not texts:
+            return np.zeros((0, embedder.dimension), np.float32), 0
+        return unit(np.stack([np.frombuffer(found[key], np.float16) for key in keys])), len(missing)
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _read(self, keys: set[bytes]) -> dict[bytes, bytes]:
+        found: dict[bytes, bytes] = {}
+        if self._connection is not None:
+            wanted = list(keys)
+            with contextlib.suppress(sqlite3.Error):
+                for start in range(0, len(wanted), 500):
+                    some = wanted[start : start + 500]
+                    marks = ",".join("?" * len(some))
+                    found.update(self._connection.execute(f"SELECT key, vector FROM vectors WHERE key IN ({marks})", some))
+        return found
+
+    def _write(self, vectors: dict[bytes, bytes]) -> None:
+        if self._connection is not None:
+            with contextlib.suppress(sqlite3.Error), self._connection:
+                self._connection.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?)", vectors.items())
+
+
+def _key(identity: str, text: str) -> bytes:
+    return hashlib.blake2b(f"{identity}\0{text}".encode("utf-8", "replace"), digest_size=16).digest()
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    try:
+        return _connect(path)
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError):  # locked, read-only, full: not damaged
+            raise
+        path.unlink()
+        return _connect(path)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=5, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute("CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID")
+        connection.commit()
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection

@@ -1,0 +1,253 @@
+"""`records.sqlite`: documents, passages, the lexical index and the vectors of one collection, in transactions.
+
+The rollback journal (not WAL) is used on purpose: a closed collection is one plain file, which can be copied, attached
+as a data set and read where nothing can be written. SQLite 3.37 or newer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kaggle_magics.errors import CollectionError
+from kaggle_magics.rag import schema
+from kaggle_magics.rag.document import Document
+from kaggle_magics.rag.embeddings import Vectors, unit
+from kaggle_magics.rag.passages import Passage, Place
+from kaggle_magics.rag.splitting import Piece
+
+FILE = "records.sqlite"
+_SELECT = (
+    'SELECT p.id, p.document_id, d.source, p.start, p."end", p.text, p.context, p.page, p.slide, p.sheet, p."row", p.cell '
+    "FROM passages p JOIN documents d ON d.id = p.document_id "
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Only passages of these sources and on these pages; None means any."""
+
+    sources: tuple[str, ...] | None = None
+    pages: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFacts:
+    """One source of a collection."""
+
+    source: str
+    uri: str
+    characters: int
+    passages: int
+    pages: int | None
+
+
+class Records:
+    """One open `records.sqlite`. Raises `CollectionError` when the file is damaged or no records file."""
+
+    def __init__(self, path: Path, *, temporary: bool = False) -> None:
+        self.path = path
+        try:
+            self._connection = sqlite3.connect(path, timeout=10, check_same_thread=False, isolation_level=None)
+            self._connection.execute("PRAGMA foreign_keys = ON")
+            self._connection.execute(f"PRAGMA synchronous = {'OFF' if temporary else 'FULL'}")
+            self._connection.execute("PRAGMA journal_mode = TRUNCATE")
+            schema.prepare(self._connection)
+        except sqlite3.Error as error:
+            raise CollectionError(
+                f"The collection's records in {path} cannot be opened ({error}).", "Name another folder with --path."
+            ) from error
+
+    def close(self) -> None:
+        self._connection.close()
+
+    # Facts
+
+    def get_meta(self, key: str) -> str | None:
+        row = self._connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return row[0] if row else None
+
+    def set_meta(self, values: Mapping[str, str]) -> None:
+        with self._transaction():
+            self._connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
+
+    def counts(self) -> tuple[int, int]:
+        """Documents and passages."""
+        return self._connection.execute("SELECT (SELECT count(*) FROM documents), (SELECT count(*) FROM passages)").fetchone()
+
+    def sources(self) -> list[SourceFacts]:
+        """All sources by name."""
+        query = (
+            "SELECT d.source, d.uri, length(d.text), (SELECT count(*) FROM passages p WHERE p.document_id = d.id), d.pages "
+            "FROM documents d ORDER BY d.source"
+        )
+        return [SourceFacts(*row) for row in self._connection.execute(query)]
+
+    def state_of(self, uri: str) -> tuple[str, str, str] | None:
+        """`(source, content_hash, splitter)` of what is stored for a uri."""
+        query = "SELECT source, content_hash, splitter FROM documents WHERE uri = ?"
+        return self._connection.execute(query, (uri,)).fetchone()
+
+    def uri_of(self, source: str) -> str | None:
+        row = self._connection.execute("SELECT uri FROM documents WHERE source = ?", (source,)).fetchone()
+        return row[0] if row else None
+
+    def extent_of(self, uri: str) -> tuple[int | None, int, int]:
+        """Pages, characters and passages of what is stored for a uri."""
+        query = (
+            "SELECT d.pages, length(d.text), (SELECT count(*) FROM passages p WHERE p.document_id = d.id) "
+            "FROM documents d WHERE d.uri = ?"
+        )
+        return self._connection.execute(query, (uri,)).fetchone()
+
+    def document_text(self, document_id: str) -> str:
+        row = self._connection.execute("SELECT text FROM documents WHERE id = ?", (document_id,)).fetchone()
+        if row is None:
+            raise CollectionError(f"There is no document {document_id!r} in this collection.")
+        return str(row[0])
+
+    # Writing
+
+    def replace(
+        self,
+        uri: str,
+        source: str,
+        content_hash: str,
+        splitter: str,
+        document: Document,
+        pieces: Sequence[Piece],
+        vectors: Vectors | None,
+    ) -> None:
+        """Store a document in place of what the uri had before: all of it or, if anything fails, nothing."""
+        identity = f"{uri}\0{content_hash}\0{splitter}".encode("utf-8", "surrogatepass")
+        document_id = hashlib.blake2b(identity, digest_size=10).hexdigest()
+        blobs = [None] * len(pieces) if vectors is None else [blob(vector) for vector in vectors]
+        rows = []
+        for number, (piece, vector) in enumerate(zip(pieces, blobs, strict=True)):
+            place = piece.place
+            passage_id = f"{document_id}:{number}"
+            text = document.text[piece.start : piece.end]
+            where = (place.page, place.slide, place.sheet, place.row, place.cell)
+            rows.append((passage_id, document_id, piece.start, piece.end, text, piece.context, *where, vector))
+        with self._transaction():
+            self._connection.execute("DELETE FROM documents WHERE uri = ?", (uri,))
+            self._connection.execute(
+                "INSERT INTO documents (id, uri, source, content_hash, splitter, pages, text) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (document_id, uri, source, content_hash, splitter, document.pages, document.text),
+            )
+            self._connection.executemany(
+                'INSERT INTO passages (id, document_id, start, "end", text, context, page, slide, sheet, "row", cell, vector) '
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                rows,
+            )
+
+    def remove(self, uri: str) -> int:
+        """Remove a source; how many passages went with it."""
+        with self._transaction():
+            query = "SELECT count(*) FROM passages p JOIN documents d ON d.id = p.document_id WHERE d.uri = ?"
+            count = self._connection.execute(query, (uri,)).fetchone()[0]
+            self._connection.execute("DELETE FROM documents WHERE uri = ?", (uri,))
+        return int(count)
+
+    # Passages and vectors
+
+    def passages(self, ids: Iterable[str]) -> dict[str, Passage]:
+        """Passages by id; ids that are not there are left out."""
+        found: dict[str, Passage] = {}
+        for some in _batches(list(ids)):
+            query = f"{_SELECT}WHERE p.id IN ({_marks(some)})"
+            for row in self._connection.execute(query, some):
+                found[row[0]] = Passage(*row[:7], Place(*row[7:]))
+        return found
+
+    def passage_ids(self) -> set[str]:
+        """Ids of all passages that have a vector."""
+        return {row[0] for row in self._connection.execute("SELECT id FROM passages WHERE vector IS NOT NULL")}
+
+    def vector_rows(self, ids: Iterable[str] | None = None) -> Iterator[tuple[str, str, int | None, Vectors]]:
+        """`(id, source, page, vector)` of passages that have a vector, in a fixed order; all, or those of `ids`."""
+        query = (
+            "SELECT p.id, d.source, p.page, p.vector FROM passages p JOIN documents d ON d.id = p.document_id "
+            "WHERE p.vector IS NOT NULL"
+        )
+        batches = [([], f"{query} ORDER BY p.number")] if ids is None else [
+            (some, f"{query} AND p.id IN ({_marks(some)})") for some in _batches(list(ids))
+        ]
+        for some, statement in batches:
+            for passage_id, source, page, vector in self._connection.execute(statement, some):
+                yield passage_id, source, page, unit(np.frombuffer(vector, "<f2"))
+
+    def without_vector(self) -> list[tuple[str, str, str]]:
+        """`(id, text, context)` of passages that were never embedded."""
+        query = "SELECT id, text, context FROM passages WHERE vector IS NULL ORDER BY number"
+        return self._connection.execute(query).fetchall()
+
+    def set_vectors(self, vectors: Mapping[str, Vectors]) -> None:
+        with self._transaction():
+            rows = [(blob(vector), passage_id) for passage_id, vector in vectors.items()]
+            self._connection.executemany("UPDATE passages SET vector = ? WHERE id = ?", rows)
+
+    def lexical_search(self, query: str, limit: int, where: Where | None = None) -> list[tuple[str, float]]:
+        """`(id, BM25)` of the best passages for an FTS5 query, larger is better; ties in the order of ingestion."""
+        conditions, values = _conditions(where)
+        statement = (
+            "SELECT p.id, -bm25(lexical, 1.0, 0.5) AS score FROM lexical JOIN passages p ON p.number = lexical.rowid "
+            f"JOIN documents d ON d.id = p.document_id WHERE lexical MATCH ?{conditions} "
+            "ORDER BY score DESC, p.number LIMIT ?"
+        )
+        return self._connection.execute(statement, (query, *values, limit)).fetchall()
+
+    def _transaction(self) -> _Transaction:
+        return _Transaction(self._connection)
+
+
+class _Transaction:
+    """BEGIN IMMEDIATE ... COMMIT, or ROLLBACK on any exception, an interrupt included."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: object, *rest: object) -> None:
+        if kind is None:
+            try:
+                self._connection.execute("COMMIT")
+                return
+            except sqlite3.Error:  # a full disk shows itself here
+                self._rollback()
+                raise
+        self._rollback()
+
+    def _rollback(self) -> None:
+        if self._connection.in_transaction:  # SQLite may have rolled back by itself
+            self._connection.execute("ROLLBACK")
+
+
+def blob(vector: Vectors) -> bytes:
+    """A vector as it is stored: float16, little-endian."""
+    return np.asarray(vector).astype("<f2").tobytes()
+
+
+def _conditions(where: Where | None) -> tuple[str, list[str | int]]:
+    text, values = "", list[str | int]()
+    for column, wanted in (("d.source", where and where.sources), ("p.page", where and where.pages)):
+        if wanted is not None:
+            text += f" AND {column} IN ({_marks(wanted)})"
+            values += wanted
+    return text, values
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ",".join("?" * len(values))
+
+
+def _batches(ids: list[str], size: int = 500) -> Iterator[list[str]]:
+    for start in range(0, len(ids), size):
+        yield ids[start : start + size]

@@ -1,0 +1,71 @@
+"""The tables of `records.sqlite` and how older files are brought up to them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+
+from kaggle_magics.errors import CollectionError
+
+VERSION = 1
+
+_TABLES = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE documents (
+    id TEXT PRIMARY KEY,
+    uri TEXT NOT NULL UNIQUE,      -- where it came from, absolute: the identity of a source
+    source TEXT NOT NULL UNIQUE,   -- the name shown and cited
+    content_hash TEXT NOT NULL,    -- of the file's bytes
+    splitter TEXT NOT NULL,
+    pages INTEGER,
+    text TEXT NOT NULL
+);
+CREATE TABLE passages (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    document_id TEXT NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
+    start INTEGER NOT NULL,        -- in characters (code points) of documents.text
+    "end" INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    context TEXT NOT NULL,
+    page INTEGER,
+    slide INTEGER,
+    sheet TEXT,
+    "row" INTEGER,
+    cell INTEGER,
+    vector BLOB                    -- float16 little-endian, unit length; NULL until it is embedded
+);
+CREATE INDEX passages_document ON passages (document_id, start);
+CREATE INDEX passages_missing ON passages (number) WHERE vector IS NULL;
+CREATE VIRTUAL TABLE lexical USING fts5 (
+    text, context, content = 'passages', content_rowid = 'number', tokenize = 'porter unicode61 remove_diacritics 2'
+);
+CREATE TRIGGER passages_added AFTER INSERT ON passages BEGIN
+    INSERT INTO lexical (rowid, text, context) VALUES (new.number, new.text, new.context);
+END;
+CREATE TRIGGER passages_removed AFTER DELETE ON passages BEGIN
+    INSERT INTO lexical (lexical, rowid, text, context) VALUES ('delete', old.number, old.text, old.context);
+END;
+"""
+
+MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {}
+"""Schema version -> what turns it into the next one; each runs in its own transaction."""
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Create the tables in a new file, migrate an older one. Raises `CollectionError` for one from a newer release."""
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version == 0:
+        connection.executescript(f"BEGIN;{_TABLES}PRAGMA user_version = {VERSION};COMMIT;")
+        return
+    if version > VERSION:
+        raise CollectionError(
+            f"The collection was written by a newer release (schema {version}, this one knows {VERSION}).",
+            "Run: %pip install --upgrade kaggle-magics",
+        )
+    while version < VERSION:
+        with connection:
+            connection.execute("BEGIN IMMEDIATE")
+            MIGRATIONS[version](connection)
+            version += 1
+            connection.execute(f"PRAGMA user_version = {version}")

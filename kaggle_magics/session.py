@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from kaggle_magics.rag.collection import Collection, CollectionFacts
     from kaggle_magics.rag.ingestion import IngestReport
     from kaggle_magics.rag.passages import Hit
+    from kaggle_magics.rag.search import Mode
 
 OnText = Callable[[str], None]
 
@@ -410,7 +411,7 @@ class Session:
         *,
         collection: str = "default",
         passages: int = 5,
-        mode: str = "hybrid",
+        mode: Mode = "hybrid",
         where: Mapping[str, Any] | None = None,
     ) -> list[Hit]:
         """The passages nearest to a question, best first. `mode` is "hybrid", "vector" or "lexical"."""
@@ -424,7 +425,7 @@ class Session:
         *,
         collection: str = "default",
         passages: int = 5,
-        mode: str = "hybrid",
+        mode: Mode = "hybrid",
         where: Mapping[str, Any] | None = None,
         model: str | None = None,
         on_text: OnText | None = None,

@@ -11,6 +11,7 @@ import os
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from kaggle_magics import environment
@@ -111,35 +112,36 @@ def without_version(location: Location) -> tuple[str, ...]:
 
 
 def find_models(root: Path, *, depth: int = MAX_DEPTH) -> Iterator[Path]:
-    """Folders with a config.json and weights, and whole `.gguf` files, from `root` itself down, shallow ones first."""
+    """Folders with a config.json and weights, and whole `.gguf` files, from `root` itself down, shallow ones first.
+
+    Kaggle's `models` and `m` go before all else, so that an attached data set cannot use up the bounds.
+    """
     waiting, seen, entries = deque([(root, 0)]), set(), 0
     while waiting and entries < MAX_ENTRIES:
         folder, level = waiting.popleft()
         try:
             status = folder.stat()
             with os.scandir(folder) as listing:
-                inside = sorted((entry for entry, _ in zip(listing, range(MAX_IN_FOLDER), strict=False)), key=_order)
+                inside = sorted(islice(listing, MAX_IN_FOLDER), key=lambda entry: entry.name)
         except OSError:
             continue
         if (status.st_dev, status.st_ino) in seen:
             continue
         seen.add((status.st_dev, status.st_ino))
         entries += len(inside)
-        names = {entry.name for entry in inside}
-        is_model = "config.json" in names and weights_in(folder) is not None
+        is_model = any(entry.name == "config.json" for entry in inside) and weights_in(folder) is not None
         if is_model:
             yield folder
+        deeper = []
         for entry in inside:
-            if entry.name.lower().endswith(".gguf"):
+            if entry.name.lower().endswith(".gguf") and not _is_folder(entry):
                 if is_first_part(file := Path(entry.path)):
                     yield file
             elif level < depth and not is_model and not entry.name.startswith(".") and _is_folder(entry):
-                waiting.append((Path(entry.path), level + 1))
-
-
-def _order(entry: os.DirEntry[str]) -> tuple[bool, str]:
-    # Models before data, so that a competition with very many files cannot use up the bound first.
-    return entry.name not in ("models", "m"), entry.name
+                deeper.append((Path(entry.path), level + 1))
+        first = [each for each in deeper if each[0].relative_to(root).parts[0] in ("models", "m")]
+        waiting.extendleft(reversed(first))
+        waiting.extend(each for each in deeper if each not in first)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -72,7 +72,8 @@ def read_checkpoint(
 
     Raises `CheckpointError` when there is no model, or when a file of it is missing, damaged or cut short.
     """
-    path = Path(path)
+    # The session may outlive a change of the working directory.
+    path = Path(path).absolute()
     if path.is_dir():
         return _read_folder(path, name or path.resolve().name, origin, handle)
     if not path.is_file():

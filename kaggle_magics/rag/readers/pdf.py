@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from statistics import median
 from typing import Any
 
 from kaggle_magics.errors import DocumentError, MissingExtra
@@ -108,8 +107,7 @@ def _line(parts: Sequence[tuple[str, float, float]]) -> _Line:
 
 
 def _blocks(lines: Sequence[_Line], headings: Sequence[float], place: Place) -> Iterator[Block]:
-    steps = [a.y - b.y for a, b in zip(lines, lines[1:], strict=False) if a.y is not None and b.y is not None and a.y > b.y]
-    usual = median(steps) if steps else 0.0
+    usual = _line_distance(lines)
     group: list[_Line] = []
     for line in lines:
         if group and (not line.text.strip() or _apart(group[-1], line, usual)):
@@ -119,6 +117,20 @@ def _blocks(lines: Sequence[_Line], headings: Sequence[float], place: Place) -> 
             group.append(line)
     if group:
         yield _block(group, headings, place)
+
+
+def _line_distance(lines: Sequence[_Line]) -> float:
+    """The usual distance of two lines of a paragraph: the lower quartile, since many paragraphs are one line long.
+
+    Steps below 0.7 times the type size are superscripts, not lines. 0 when there is nothing to measure.
+    """
+    steps = []
+    for before, line in zip(lines, lines[1:], strict=False):
+        if before.y is not None and line.y is not None and before.size == line.size:
+            step = before.y - line.y
+            if step > 0.7 * line.size:
+                steps.append(step)
+    return sorted(steps)[len(steps) // 4] if steps else 0.0
 
 
 def _apart(before: _Line, line: _Line, usual: float) -> bool:

@@ -1,0 +1,131 @@
+"""Answers: the text, and one line that tells what it cost and why it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+from kaggle_magics.display import escape, markdown
+from kaggle_magics.display.bundle import View, fold, join, note, seconds
+
+if TYPE_CHECKING:
+    from kaggle_magics.code.check import CodeAnswer
+    from kaggle_magics.generation.answer import Answer
+    from kaggle_magics.models.request import Sampling
+
+ENDED = {
+    "length": "cut off: the answer reached its length limit",
+    "stop_sequence": "ended at a stop text",
+    "interrupted": "stopped: this is the text so far",
+    "error": "ended by an error",
+}
+"""What is said about an answer that did not end by itself."""
+
+
+def answer_view(answer: Answer) -> View:
+    """A model's answer as Markdown, with its footer."""
+    return join("answer", [body(answer.text), footer(answer)])
+
+
+def body(text: str) -> View:
+    """A model's Markdown, escaped; a sentence of ours where there is none."""
+    if not text.strip():
+        return note("(The answer is empty.)")
+    return View(
+        "body",
+        f'<div class="km-scroll">{markdown.render(text)}</div>',
+        escape.markdown(text.strip()),
+        escape.plain(text.strip()),
+    )
+
+
+def code_view(answer: CodeAnswer) -> View:
+    """The code alone, what was checked, and, folded, all that the model said around it."""
+    code = escape.plain(answer.code)
+    if not code.strip():
+        return join("code", [note("The answer holds no code.", warn=True), body(answer.text), footer(answer)])
+    shown = View("code", f"<pre><code>{escape.code(code)}</code></pre>", _fenced(code, answer.language), code)
+    checks = [f"{'passed' if check.passed else 'FAILED'}: {check.name}, {check.detail}" for check in answer.checks]
+    listed = View(
+        "checks",
+        "<ul>"
+        + "".join(_check_item(line, check.passed) for line, check in zip(checks, answer.checks, strict=True))
+        + "</ul>",
+        "\n".join(f"- {escape.markdown_line(line)}" for line in checks),
+        "\n".join(f"- {escape.plain(line)}" for line in checks),
+    )
+    said = None
+    if len(answer.text.strip()) > len(code.strip()) + 20:  # more than a fence around the code
+        said = View("said", fold("All that the model said", f"<pre>{escape.code(answer.text)}</pre>"), "", "")
+    return join("code", [shown, listed if checks else None, said, footer(answer)])
+
+
+def footer(answer: Answer) -> View:
+    """Model, tokens, time, speed, the sampling that is not the default, and why the answer ended."""
+    usage, card = answer.usage, answer.card
+    prompt = f"{usage.prompt_tokens} prompt tokens"
+    if usage.reused_tokens:
+        prompt += f" ({usage.reused_tokens} reused)"
+    parts = [card.model, prompt, f"{usage.generated_tokens} generated", seconds(usage.seconds)]
+    if usage.tokens_per_second:
+        parts.append(f"{usage.tokens_per_second:.1f} tokens/s")
+    parts += not_default(card.sampling)
+    ended = ENDED.get(answer.stop_reason)
+    if answer.stop_reason == "length":
+        ended = f"{ENDED['length']} (max_tokens {card.sampling.max_tokens})"
+    return _foot(parts, ended)
+
+
+def not_default(sampling: Sampling) -> list[str]:
+    """The options that were set, as `name value`; the seed only where chance plays a part."""
+    return [
+        f"{option.name} {_value(getattr(sampling, option.name))}"
+        for option in fields(sampling)
+        if getattr(sampling, option.name) != option.default and (option.name != "seed" or sampling.temperature > 0)
+    ]
+
+
+def fields_note(used: Iterable[str], missing: Iterable[str]) -> View | None:
+    """Which names of the notebook went into the prompt, and which look as if they should have."""
+    filled, left = list(used), list(missing)
+    lines = []
+    if filled:
+        lines.append(note(f"Filled in from the notebook: {', '.join(filled)}."))
+    if left:
+        names = ", ".join(f"{{{name}}}" for name in left)
+        verb = "is not defined and was" if len(left) == 1 else "are not defined and were"
+        lines.append(note(f"{names} {verb} left as written. --raw switches filling in off.", warn=True))
+    return join("fields", lines) if lines else None
+
+
+def _foot(parts: list[str], ended: str | None) -> View:
+    line = " · ".join(parts)
+    warn = f' · <span class="km-warn">{escape.html(ended)}</span>' if ended else ""
+    text = f"{line} · {ended}" if ended else line
+    return View(
+        "foot",
+        f'<div class="km-foot" role="status">{escape.html(line)}{warn}</div>',
+        f"*{escape.markdown_line(text)}*",
+        escape.plain(f"[{text}]"),
+    )
+
+
+def _check_item(line: str, passed: bool) -> str:
+    css = "" if passed else ' class="km-warn"'
+    return f"<li{css}>{escape.html(line)}</li>"
+
+
+def _fenced(code: str, language: str) -> str:
+    """A fence longer than any run of backticks in the code, so that the code cannot close it."""
+    mark = "```"
+    while mark in code:
+        mark += "`"
+    word = language.casefold() if language.isalnum() else ""
+    return f"{mark}{word}\n{code}\n{mark}"
+
+
+def _value(value: object) -> str:
+    if isinstance(value, tuple):
+        return " ".join(repr(item) for item in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)

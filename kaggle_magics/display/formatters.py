@@ -1,0 +1,71 @@
+"""How results show themselves: registered by class path, so that nothing is imported before it is used."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from kaggle_magics.display.bundle import View
+
+VIEWS = {
+    "kaggle_magics.generation.answer.Answer": "answers.answer_view",
+    "kaggle_magics.code.check.CodeAnswer": "answers.code_view",
+    "kaggle_magics.rag.answer.GroundedAnswer": "documents.grounded_view",
+    "kaggle_magics.rag.ingestion.IngestReport": "documents.ingest_view",
+    "kaggle_magics.chains.run.ChainResult": "chains.chain_view",
+    "kaggle_magics.models.checkpoint.Checkpoint": "models.checkpoint_view",
+    "kaggle_magics.models.plan.Plan": "models.plan_view",
+    "kaggle_magics.session.LoadedModel": "models.loaded_view",
+    "kaggle_magics.session.SessionStatus": "models.status_view",
+    "kaggle_magics.display.results.Checkpoints": "models.checkpoints_view",
+    "kaggle_magics.display.results.Hits": "documents.hits_view",
+    "kaggle_magics.display.results.Collections": "documents.collections_view",
+    "kaggle_magics.display.results.Chains": "chains.chains_view",
+    "kaggle_magics.display.results.Overview": "overview.overview_view",
+    "kaggle_magics.display.results.Report": "overview.report_view",
+}
+"""Class path of a result -> the function in this package that draws it."""
+
+_LISTS = "kaggle_magics.display.results."
+"""Lists have a text formatter already, which goes before a bundle: these get one of their own."""
+
+
+def register(shell: InteractiveShell) -> None:
+    """Let the shell draw our results; each gives HTML, Markdown and text in one bundle."""
+    formatter, plain = _formatters(shell)
+    for path, view in VIEWS.items():
+        module, _, name = path.rpartition(".")
+        formatter.for_type_by_name(module, name, _drawer(view))
+        if path.startswith(_LISTS):
+            plain.for_type_by_name(module, name, _writer(view))
+
+
+def unregister(shell: InteractiveShell) -> None:
+    """Take back what `register` did."""
+    for formatter in _formatters(shell):
+        for path in VIEWS:
+            formatter.pop(path, None)
+
+
+def _formatters(shell: InteractiveShell) -> tuple[Any, Any]:
+    """The shell's formatters of whole bundles and of plain text."""
+    formatter: Any = shell.display_formatter
+    return formatter.mimebundle_formatter, formatter.formatters["text/plain"]
+
+
+def _drawer(view: str) -> Callable[[Any], dict[str, str]]:
+    return lambda result: _drawn(view, result).mime()
+
+
+def _writer(view: str) -> Callable[[Any, Any, bool], None]:
+    return lambda result, printer, cycle: printer.text(_drawn(view, result).text)
+
+
+def _drawn(view: str, result: Any) -> View:
+    module, _, name = view.rpartition(".")
+    drawn: View = getattr(importlib.import_module(f"kaggle_magics.display.{module}"), name)(result)
+    return drawn

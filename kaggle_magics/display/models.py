@@ -1,0 +1,132 @@
+"""Models: what is there, how one would run, what is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from kaggle_magics.display.bundle import View, count, join, note, seconds, size, table
+from kaggle_magics.display.documents import collections_view
+from kaggle_magics.display.results import Collections
+
+if TYPE_CHECKING:
+    from kaggle_magics.models.checkpoint import Checkpoint
+    from kaggle_magics.models.plan import Plan
+    from kaggle_magics.session import LoadedModel, SessionStatus
+
+ORIGINS = {
+    "bundled": "comes with this package",
+    "kaggle": "attached to this notebook",
+    "huggingface": "Hugging Face cache",
+    "path": "given path",
+}
+
+
+def checkpoints_view(checkpoints: Sequence[Checkpoint]) -> View:
+    """Models that are there, as a table."""
+    if not checkpoints:
+        return note("No model matches. %llm_models without a word lists all that are there.")
+    columns = (
+        "model",
+        "format",
+        "architecture",
+        "parameters",
+        "size",
+        "dtype",
+        "context",
+        "chat",
+        "origin",
+        "reference",
+    )
+    rows = [
+        (
+            found.name,
+            found.format,
+            found.architecture,
+            count(found.parameters) if found.parameters else None,
+            size(found.bytes),
+            found.dtype,
+            found.context_length or None,
+            "yes" if found.has_chat_template else "no",
+            ORIGINS.get(found.origin, found.origin),
+            found.handle or (found.name if found.origin == "bundled" else found.path),
+        )
+        for found in checkpoints
+    ]
+    return table("Models", columns, rows, numbers=("parameters", "size", "context"))
+
+
+def checkpoint_view(checkpoint: Checkpoint) -> View:
+    """The facts of one model on disk."""
+    return table(checkpoint.name, ("", ""), _checkpoint_rows(checkpoint))
+
+
+def plan_view(plan: Plan) -> View:
+    """How a model would be run here, part by part; nothing has been loaded."""
+    found = plan.checkpoint
+    rows = [*_checkpoint_rows(found), *_run_rows(plan.engine, plan.device, plan.dtype, plan.context_length)]
+    rows += [(f"memory for {part.replace('_', ' ')}", size(taken)) for part, taken in plan.memory.items()]
+    rows.append(("memory in all, reckoned", size(plan.bytes)))
+    return join("plan", [table(f"Plan for {found.name} (nothing was loaded)", ("", ""), rows)])
+
+
+def loaded_view(model: LoadedModel) -> View:
+    """What was loaded, from where, how it runs, what it took."""
+    facts = model.facts
+    rows = _checkpoint_rows(model.checkpoint) if model.checkpoint else [("from", facts.library)]
+    rows += _run_rows(f"{facts.engine} ({facts.library})", facts.device, facts.dtype, facts.context_length)
+    if model.plan:
+        rows.append(("memory, reckoned", size(model.plan.bytes)))
+    rows += [("memory, measured growth", size(model.bytes_taken)), ("loaded in", seconds(model.seconds))]
+    views = [table(f"Loaded {model.name}", ("", ""), rows)]
+    if model.checkpoint and model.checkpoint.origin == "bundled":
+        views.append(
+            note(
+                "This is the small model that comes with the package. A real one is one line away: "
+                "%llm_load REF, see %llm_models."
+            )
+        )
+    return join("loaded", views)
+
+
+def status_view(status: SessionStatus) -> View:
+    """What the session holds right now."""
+    rows = [
+        (
+            f"{model.name} (current)" if model.name == status.current else model.name,
+            model.facts.engine,
+            model.facts.device,
+            model.facts.dtype,
+            model.facts.context_length,
+            size(model.bytes_taken),
+        )
+        for model in status.models
+    ]
+    columns = ("model", "engine", "device", "dtype", "context", "memory")
+    models = (
+        table("Loaded models", columns, rows, numbers=("context", "memory"))
+        if rows
+        else note("No model is loaded. Load one with: %llm_load")
+    )
+    return join(
+        "status",
+        [
+            models,
+            collections_view(Collections(status.collections)),
+            note(f"This process uses {size(status.process_bytes)} of memory."),
+        ],
+    )
+
+
+def _checkpoint_rows(found: Checkpoint) -> list[tuple[str, str]]:
+    parameters = f", {count(found.parameters)} parameters" if found.parameters else ""
+    return [
+        ("from", f"{found.path} ({ORIGINS.get(found.origin, found.origin)})"),
+        ("format", f"{found.format}, {found.dtype}, {size(found.bytes)}"),
+        ("architecture", f"{found.architecture}{parameters}"),
+        ("chat template", "yes" if found.has_chat_template else "no: text goes to the model as it is"),
+    ]
+
+
+def _run_rows(engine: str, device: str, dtype: str, context_length: int) -> list[tuple[str, str]]:
+    return [("engine", engine), ("runs on", f"{device}, {dtype}"), ("context", f"{context_length} tokens")]

@@ -1,0 +1,93 @@
+"""Lists of results under names of their own, so that a notebook can draw them; lists in every other respect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from kaggle_magics.extras import require
+
+if TYPE_CHECKING:
+    from kaggle_magics.chains.run import ChainResult
+    from kaggle_magics.models.checkpoint import Checkpoint
+    from kaggle_magics.rag.collection import CollectionFacts
+    from kaggle_magics.rag.passages import Hit
+
+
+class Checkpoints(list["Checkpoint"]):
+    """Models that are there, best first."""
+
+    def to_pandas(self) -> Any:
+        """One row a model."""
+        return require("pandas", "A table").DataFrame([asdict(found) for found in self])
+
+
+class Hits(list["Hit"]):
+    """Passages that were found, nearest first."""
+
+    def to_pandas(self) -> Any:
+        """One row a passage, with a column for each score."""
+        rows = [
+            {
+                "rank": hit.rank,
+                "source": hit.passage.source,
+                "place": str(hit.passage.place),
+                "text": hit.passage.text,
+                **{f"score_{name}": value for name, value in hit.scores.items()},
+            }
+            for hit in self
+        ]
+        return require("pandas", "A table").DataFrame(rows)
+
+
+class Chains(list["ChainResult"]):
+    """One chain, run over several inputs."""
+
+    def to_pandas(self) -> Any:
+        """One row a run: its inputs, then each step's answer."""
+        rows = [
+            {**run.inputs, **{name: str(step.answer or step.error or "") for name, step in run.steps.items()}}
+            for run in self
+        ]
+        return require("pandas", "A table").DataFrame(rows)
+
+
+class Collections(dict[str, "CollectionFacts"]):
+    """Open collections by name; `detailed` shows their documents too."""
+
+    def __init__(self, facts: Mapping[str, CollectionFacts], *, detailed: bool = False) -> None:
+        super().__init__(facts)
+        self.detailed = detailed
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A magic: how it is typed, and what it does."""
+
+    usage: str
+    summary: str
+
+
+class Overview(list[Entry]):
+    """All magics of this version; `example` and `doctor` are typed for more."""
+
+    def __init__(self, entries: Iterable[Entry], *, version: str, example: str, doctor: str) -> None:
+        super().__init__(entries)
+        self.version = version
+        self.example = example
+        self.doctor = doctor
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at: whether it works, what was found, and what to run if it does not."""
+
+    what: str
+    works: bool
+    detail: str
+    remedy: str = ""
+
+
+class Report(list[Finding]):
+    """What works here and what does not."""

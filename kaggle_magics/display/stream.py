@@ -1,0 +1,193 @@
+"""Text as it comes, and in the end one output that lasts.
+
+In a notebook one output is updated in place, at most ten times a second and less often as it grows: each update sends
+the whole text again. While it grows the text is shown as it is; Markdown is drawn once, at the end. In a terminal the
+text is written as it comes. In a saved run nobody watches, so only the last state is shown.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, TextIO
+from uuid import uuid4
+
+from kaggle_magics.display import escape
+from kaggle_magics.display.bundle import View, join, note, title
+from kaggle_magics.environment import is_batch
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+SHORTEST_INTERVAL = 0.1
+"""Seconds between two updates."""
+BYTES_PER_SECOND = 150_000
+"""What updates may send on average; notebook servers drop output beyond 1 MB a second."""
+
+
+class Publisher(Protocol):
+    """What shows a mime bundle, or replaces the one it showed before (`update`)."""
+
+    def __call__(self, data: dict[str, str], *, update: bool) -> None: ...
+
+
+class Show:
+    """One output while it is made. As a context manager it shows what there was when an error ended it."""
+
+    def begin(self, label: str) -> None:
+        """Say what is going on, before there is any text."""
+
+    def progress(self, label: str) -> None:
+        """What `begin` said, as it stands now."""
+
+    def text(self, piece: str) -> None:
+        """The next piece of an answer."""
+
+    def part(self, heading: str) -> None:
+        """A new part begins, such as a step of a chain."""
+
+    def part_done(self, view: View) -> None:
+        """The part that ran is finished and looks like this."""
+
+    def finish(self, view: View, *, rest: View | None = None) -> None:
+        """The last state. `rest` is what of `view` comes after text that was streamed; None is nothing."""
+
+    def fail(self) -> None:
+        """An error ends this output: keep what there is."""
+
+    def __enter__(self) -> Show:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self.fail()
+
+
+class FinalShow(Show):
+    """Only the last state, as one output."""
+
+    def __init__(self, publish: Publisher) -> None:
+        self._publish = publish
+
+    def finish(self, view: View, *, rest: View | None = None) -> None:
+        self._publish(view.mime(), update=False)
+
+
+class NotebookShow(Show):
+    """One output that is updated in place."""
+
+    def __init__(self, publish: Publisher, *, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._publish = publish
+        self._clock = clock
+        self._label = ""
+        self._pieces: list[str] = []
+        self._done: list[View] = []
+        self._shown = False
+        self._next = 0.0
+
+    def begin(self, label: str) -> None:
+        self._label = label
+        self._update(force=True)
+
+    def progress(self, label: str) -> None:
+        self._label = label
+        self._update()
+
+    def text(self, piece: str) -> None:
+        self._pieces.append(piece)
+        self._update()
+
+    def part(self, heading: str) -> None:
+        self._label, self._pieces = heading, []
+        self._update(force=True)
+
+    def part_done(self, view: View) -> None:
+        self._done.append(view)
+        self._label, self._pieces = "", []
+        self._update()
+
+    def finish(self, view: View, *, rest: View | None = None) -> None:
+        self._send(view)
+
+    def fail(self) -> None:
+        if self._shown:
+            started = bool(self._done or self._pieces)
+            self._send(join("live", [self._view(), note("Ended by an error." if started else "Failed.", warn=True)]))
+
+    def _view(self) -> View:
+        text = escape.plain("".join(self._pieces))
+        live = View("text", f"<pre>{escape.code(text)}</pre>", escape.markdown(text), text) if text else None
+        return join("live", [*self._done, title(self._label) if self._label else None, live])
+
+    def _update(self, *, force: bool = False) -> None:
+        now = self._clock()
+        if now < self._next and not force:
+            return
+        sent = self._send(self._view())
+        after = self._clock()
+        self._next = after + max(SHORTEST_INTERVAL, 3 * (after - now), sent / BYTES_PER_SECOND)
+
+    def _send(self, view: View) -> int:
+        data = view.mime()
+        self._publish(data, update=self._shown)
+        self._shown = True
+        return sum(map(len, data.values()))
+
+
+class TerminalShow(Show):
+    """Text written as it comes, without control characters; what belongs below it follows at the end."""
+
+    def __init__(self, out: TextIO | None = None) -> None:
+        self._out = out or sys.stdout
+        self._wrote = False
+        self._wrote_in_part = False
+
+    def text(self, piece: str) -> None:
+        self._write(piece)
+        self._wrote = self._wrote_in_part = True
+
+    def part(self, heading: str) -> None:
+        self._write(f"{heading}\n")
+        self._wrote_in_part = False
+
+    def part_done(self, view: View) -> None:
+        self._write("\n\n" if self._wrote_in_part else f"{view.text}\n\n")
+        self._wrote, self._wrote_in_part = True, False
+
+    def finish(self, view: View, *, rest: View | None = None) -> None:
+        if not self._wrote:
+            self._write(f"{view.text}\n")
+        elif rest is not None and rest.text:
+            self._write(f"\n\n{rest.text}\n")
+        else:
+            self._write("\n")
+
+    def fail(self) -> None:
+        if self._wrote:
+            self._write("\n")
+
+    def _write(self, text: str) -> None:
+        self._out.write(escape.plain(text))
+        self._out.flush()
+
+
+def open_show(shell: InteractiveShell) -> Show:
+    """The kind of output that fits where this shell's output goes."""
+    if getattr(shell, "kernel", None) is None:
+        return TerminalShow()
+    publish = publisher(shell)
+    return FinalShow(publish) if is_batch() else NotebookShow(publish)
+
+
+def publisher(shell: InteractiveShell) -> Publisher:
+    """A publisher for one output of `shell`, under a display id of its own."""
+    display_id = uuid4().hex
+
+    def publish(data: dict[str, str], *, update: bool) -> None:
+        shell.display_pub.publish(data=data, metadata={}, transient={"display_id": display_id}, update=update)
+
+    return publish

@@ -1,0 +1,59 @@
+"""The look of every output: one small style sheet, scoped to `.km-root` and shipped inside each output.
+
+Colours come from the front end's own variables (JupyterLab and Notebook 7, VS Code, Colab), else from `currentColor`
+and a pair for light and dark; the selectors for dark are those that front ends are known to set. Nothing has a
+background of its own colour, so a page's theme shows through. Text keeps a contrast of at least 4.5 to 1.
+"""
+
+from __future__ import annotations
+
+import re
+
+_DARK = "--km-link:#8ab4f8;--km-warn:#ffb74d;--km-line:rgba(255,255,255,.24);--km-tint:rgba(255,255,255,.07)"
+
+_STYLE = f"""
+.km-root{{
+--km-fg:var(--jp-content-font-color1,var(--vscode-editor-foreground,var(--colab-primary-text-color,currentColor)));
+--km-link:#0b57d0;--km-warn:#8a4b00;--km-line:rgba(0,0,0,.22);--km-tint:rgba(0,0,0,.05);
+color:var(--km-fg);background:transparent;font-family:var(--jp-content-font-family,system-ui,sans-serif);
+font-size:var(--jp-content-font-size1,14px);line-height:1.5;max-width:60rem}}
+@media (prefers-color-scheme:dark){{.km-root{{{_DARK}}}}}
+body[data-jp-theme-light=true] .km-root,html[theme=light] .km-root,body.vscode-light .km-root
+{{--km-link:#0b57d0;--km-warn:#8a4b00;--km-line:rgba(0,0,0,.22);--km-tint:rgba(0,0,0,.05)}}
+html[theme=dark] .km-root,html[data-theme=dark] .km-root,body[data-theme=dark] .km-root,
+body[data-jp-theme-light=false] .km-root,body.vscode-dark .km-root
+{{{_DARK}}}
+.cell-output-ipywidget-background:has(.km-root){{background:transparent!important}}
+.km-root p,.km-root ul,.km-root ol{{margin:.4em 0}}
+.km-root a{{color:var(--km-link)}}
+.km-root pre{{margin:.5em 0;padding:.5em .7em;background:var(--km-tint);color:inherit;border-radius:4px;
+white-space:pre-wrap;overflow-wrap:anywhere}}
+.km-root code{{font-family:var(--jp-code-font-family,ui-monospace,monospace);font-size:.93em;background:transparent;
+color:inherit}}
+.km-root table{{border-collapse:collapse;margin:.5em 0;font-size:.95em;color:inherit}}
+.km-root caption{{text-align:left;font-weight:600;padding:.2em 0;color:inherit}}
+.km-root th,.km-root td{{text-align:left;vertical-align:top;padding:.2em .8em .2em 0;border:0;
+border-bottom:1px solid var(--km-line);background:transparent;overflow-wrap:anywhere}}
+.km-root td.km-number,.km-root th.km-number{{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}}
+.km-root blockquote{{margin:.4em 0;padding-left:.8em;border-left:3px solid var(--km-line)}}
+.km-root details{{margin:.25em 0;border-left:2px solid var(--km-line);padding-left:.7em}}
+.km-root summary{{cursor:pointer}}
+.km-root summary:focus-visible,.km-root a:focus-visible{{outline:2px solid var(--km-link);outline-offset:2px}}
+.km-root .km-scroll{{max-height:36rem;overflow:auto}}
+.km-root .km-heading,.km-root .km-title{{font-weight:600;margin:.6em 0 .2em}}
+.km-root .km-foot{{margin-top:.6em;padding-top:.3em;border-top:1px solid var(--km-line);font-size:.88em}}
+.km-root .km-note{{margin:.4em 0;font-size:.93em}}
+.km-root .km-warn{{color:var(--km-warn);font-weight:600}}
+.km-root .km-host,.km-root .km-blocked{{font-size:.88em;font-style:italic}}
+.km-root .km-chip{{display:inline-block;padding:0 .3em;border:1px solid var(--km-line);border-radius:4px;
+font-size:.85em;text-decoration:none;line-height:1.35}}
+.km-root .km-source{{overflow-wrap:anywhere;font-weight:600}}
+"""
+
+STYLE = re.sub(r"\n+", "", _STYLE)
+"""The whole style sheet, on one line."""
+
+
+def root(html: str, kind: str) -> str:
+    """Our own (already escaped) HTML in the element that the style sheet applies to."""
+    return f'<style>{STYLE}</style><div class="km-root km-{kind}">{html}</div>'

@@ -1,0 +1,60 @@
+"""%%ask: answer from documents only, with citations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kaggle_magics.display.documents import grounded_view, sources_view
+from kaggle_magics.magics.arguments import Parser
+from kaggle_magics.magics.call import Call
+from kaggle_magics.magics.command import command
+from kaggle_magics.magics.options import (
+    collection_option,
+    mode_option,
+    passages_option,
+    raw_option,
+    sampling_options,
+    text_argument,
+)
+
+if TYPE_CHECKING:
+    from kaggle_magics.rag.answer import GroundedAnswer
+
+
+def _options(parser: Parser) -> None:
+    text_argument(parser)
+    collection_option(parser)
+    passages_option(parser)
+    mode_option(parser)
+    sampling_options(parser)
+    raw_option(parser)
+
+
+@command(
+    "Answer from a collection only, with citations, or say that the documents do not tell.",
+    body="question",
+    options=_options,
+    examples=(
+        "%%ask\nWhen does the reading room open?",
+        "%%ask -c handbook --passages 8 --max-tokens 120 -o answer\nWho approves travel?",
+        'answer = %ask "Who approves travel?"',
+    ),
+)
+def ask(call: Call) -> GroundedAnswer | None:
+    question = call.text()
+    session = call.session
+    current = session.model(call.options.model) if call.options.model else session.current
+    return call.show(
+        current.name if current else "searching",
+        lambda output: session.ask(
+            question,
+            collection=call.setting("collection"),
+            passages=call.setting("passages"),
+            mode=call.setting("mode"),
+            model=call.options.model,
+            on_text=output.text,
+            **call.sampling(),
+        ),
+        grounded_view,
+        sources_view,
+    )

@@ -1,0 +1,154 @@
+"""One call of a magic: its options, its text and where its result goes."""
+
+from __future__ import annotations
+
+import re
+from argparse import Namespace
+from collections import ChainMap
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import kaggle_magics
+from kaggle_magics.display.answers import fields_note
+from kaggle_magics.display.bundle import View, join
+from kaggle_magics.display.stream import Show, open_show
+from kaggle_magics.errors import OptionError
+from kaggle_magics.interpolation import interpolate
+from kaggle_magics.magics.arguments import split
+from kaggle_magics.magics.command import Command
+from kaggle_magics.models.request import Sampling
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from kaggle_magics.magics.settings import KaggleMagics
+    from kaggle_magics.session import Session
+
+Result = TypeVar("Result")
+
+_VARIABLE = re.compile(r"\$([A-Za-z_]\w*)$")
+
+
+@dataclass(slots=True)
+class Call:
+    """What one magic was given. `body` is None for a line magic."""
+
+    command: Command
+    shell: InteractiveShell
+    settings: KaggleMagics
+    options: Namespace
+    body: str | None
+    names: Mapping[str, Any]
+    """What fields in braces are filled from: the notebook's variables, and a function's own where it runs in one."""
+    used: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+    @classmethod
+    def read(
+        cls,
+        command: Command,
+        shell: InteractiveShell,
+        settings: KaggleMagics,
+        line: str,
+        body: str | None,
+        local_names: Mapping[str, Any] | None,
+    ) -> Call | None:
+        """Parse a line; None when it asks for help. `{name}` and `$name` in the line's words are filled in."""
+        names = ChainMap(*(dict(part) for part in (local_names or {}, shell.user_ns)))
+        words = split(line)
+        if "--help" in words or "-h" in words:
+            return None
+        call = cls(command, shell, settings, Namespace(), body, names)
+        if "--raw" not in words:
+            words = [call._filled(word) for word in words]
+        call.options = command.parser(settings.prefix).parse(words)
+        return call
+
+    @property
+    def session(self) -> Session:
+        return kaggle_magics.get_session()
+
+    @property
+    def is_cell(self) -> bool:
+        return self.body is not None
+
+    @property
+    def magic(self) -> str:
+        return self.command.typed(self.settings.prefix)
+
+    def setting(self, name: str) -> Any:
+        """An option's value: as given, else as set on `KaggleMagics`."""
+        given = getattr(self.options, name, None)
+        return getattr(self.settings, name) if given is None else given
+
+    def sampling(self) -> dict[str, Any]:
+        """The sampling options as keyword arguments of the session's calls."""
+        chosen = {option.name: self.setting(option.name) for option in fields(Sampling)}
+        return {**chosen, "stop": tuple(chosen["stop"] or ())}
+
+    def text(self) -> str:
+        """The text the magic is about, its fields filled in: the cell's body, or on a line its words."""
+        words = " ".join(self.options.text)
+        if self.body is None:
+            if not words.strip():
+                raise OptionError(
+                    f"{self.magic} needs a {self.command.body}.",
+                    f'Write it in the body of a {self.magic} cell, or in quotes: {self.magic[1:]} "..."',
+                )
+            return words
+        return self.filled(self.cell())
+
+    def cell(self) -> str:
+        """The cell's body as it was written, without blank lines around it."""
+        if getattr(self.options, "text", None):
+            raise OptionError(
+                f"{self.options.text[0]!r} stands on the line of {self.magic}.",
+                f"The {self.command.body} goes in the cell's body; only options go on the line.",
+            )
+        if self.body is None or not self.body.strip():
+            raise OptionError(f"{self.magic} has no {self.command.body}.", "Write it in the cell's body.")
+        return self.body.strip("\n")
+
+    def filled(self, text: str) -> str:
+        """`text` with its fields filled in, unless --raw is given."""
+        if getattr(self.options, "raw", False):
+            return text
+        found = interpolate(text, self.names)
+        self.used += tuple(name for name in found.used if name not in self.used)
+        self.missing += tuple(name for name in found.missing if name not in self.missing)
+        return found.text
+
+    def store(self, result: Any) -> None:
+        """Put the result where -o says."""
+        if getattr(self.options, "output", None):
+            self.shell.user_ns[self.options.output] = result
+
+    def show(
+        self,
+        label: str,
+        work: Callable[[Show], Result],
+        draw: Callable[[Result], View],
+        rest: Callable[[Result], View | None] = lambda result: None,
+    ) -> Result | None:
+        """Run `work` and show its result: a cell streams it and returns nothing, a line returns it to be shown.
+
+        `draw` is the finished output; `rest` what of it follows below text that a terminal has already written.
+        """
+        if not self.is_cell:
+            result = work(Show())
+            self.store(result)
+            if hint := fields_note((), self.missing):
+                print(hint.text)
+            return result
+        with open_show(self.shell) as output:
+            output.begin(label)
+            result = work(output)
+            self.store(result)
+            hint = fields_note(self.used, self.missing)
+            output.finish(join("result", [draw(result), hint]), rest=join("rest", [rest(result), hint]))
+        return None
+
+    def _filled(self, word: str) -> str:
+        variable = _VARIABLE.match(word)
+        return str(self.names[variable[1]]) if variable and variable[1] in self.names else self.filled(word)

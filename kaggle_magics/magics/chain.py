@@ -1,0 +1,142 @@
+"""%%chain: named prompts, each fed by the ones before."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from kaggle_magics.chains.parse import parse
+from kaggle_magics.display.chains import chain_view, chains_view, row_title, step_view, unfinished
+from kaggle_magics.display.results import Chains
+from kaggle_magics.errors import OptionError
+from kaggle_magics.interpolation import interpolate
+from kaggle_magics.magics.arguments import Parser, assignment
+from kaggle_magics.magics.call import Call
+from kaggle_magics.magics.command import command
+from kaggle_magics.magics.options import sampling_options, system_option, template_option
+
+if TYPE_CHECKING:
+    from kaggle_magics.chains.run import ChainResult, StepResult
+    from kaggle_magics.display.bundle import View
+    from kaggle_magics.display.stream import Show
+
+
+def _options(parser: Parser) -> None:
+    sampling_options(parser)
+    system_option(parser)
+    template_option(parser)
+    parser.option(
+        "-i",
+        "--input",
+        help="A value for a field; may be given again.",
+        type=assignment,
+        repeat=True,
+        metavar="NAME=VALUE",
+    )
+    parser.option(
+        "--over",
+        help="Run once for each: a list in the notebook, or values with commas; NAME=LIST says which field they fill.",
+        metavar="LIST",
+        complete="variable",
+    )
+
+
+@command(
+    "Run named prompts one after the other; {step} is an earlier step's answer.",
+    body="chain",
+    options=_options,
+    examples=(
+        "%%chain -i country=Peru\n"
+        "dish: What is the most popular dish in {country}?\n"
+        "ingredients: List the ingredients of {dish}\n"
+        "  as bullet points.",
+        "%%chain --over France,Japan -o runs\ndish: What is the most popular dish in {country}?",
+    ),
+)
+def chain(call: Call) -> None:
+    text = call.cell()
+    session = call.session
+    given = dict(call.options.input or [])
+    if len(given) != len(call.options.input or []):
+        raise OptionError("-i gives a name twice.", "Give each name one value.")
+    first = parse(text)[0].name
+    rows = _rows(call, text, given) if call.options.over is not None else None
+    session.model(call.options.model)
+    shared: dict[str, Any] = {
+        "inputs": given,
+        "namespace": call.names,
+        "model": call.options.model,
+        "system": call.setting("system") or None,
+        "template": call.setting("template"),
+        **call.sampling(),
+    }
+
+    def run(output: Show) -> ChainResult | Chains:
+        begun = itertools.count(1)
+
+        def on_step(step: StepResult) -> None:
+            if step.answer is not None or step.error is not None:
+                output.part_done(step_view(step))
+                return
+            if rows is not None and step.name == first:
+                number = next(begun)
+                output.part_done(row_title(number, len(rows), rows[number - 1]))
+            output.part(step.name)
+
+        if rows is None:
+            return session.chain(text, on_step=on_step, on_text=output.text, **shared)
+        return Chains(session.chain_over(text, rows, on_step=on_step, on_text=output.text, **shared))
+
+    call.show("chain", run, _view, _end)
+
+
+def _end(result: ChainResult | Chains) -> View | None:
+    """What a terminal has not seen of a chain when its last step has ended."""
+    last = result[-1] if isinstance(result, Chains) else result
+    return unfinished(last)
+
+
+def _view(result: ChainResult | Chains) -> View:
+    return chains_view(result) if isinstance(result, Chains) else chain_view(result)
+
+
+def _rows(call: Call, text: str, given: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """One mapping of inputs for each value of --over."""
+    name, equals, values = call.options.over.partition("=")
+    if not equals or not name.isidentifier():
+        name, values = "", call.options.over
+    found = call.names.get(values, None) if values.isidentifier() else None
+    items = [item.strip() for item in values.split(",") if item.strip()] if found is None else _items(values, found)
+    if not items:
+        raise OptionError("--over has nothing to run over: the list is empty.")
+    if not name and all(isinstance(item, Mapping) for item in items):
+        return [dict(item) for item in items]
+    name = name or _open_field(call, text, given)
+    return [{name: item} for item in items]
+
+
+def _items(name: str, value: Any) -> list[Any]:
+    """The values of a variable; a table of pandas gives its rows."""
+    if hasattr(value, "to_dict") and hasattr(value, "columns"):
+        return list(value.to_dict("records"))
+    if isinstance(value, str):
+        return [item.strip() for item in value.split(",") if item.strip()]
+    if isinstance(value, Mapping) or not hasattr(value, "__iter__"):
+        raise OptionError(
+            f"--over {name} is a {type(value).__name__}, not a list.", "Give a list, or values with commas."
+        )
+    return list(value)
+
+
+def _open_field(call: Call, text: str, given: Mapping[str, Any]) -> str:
+    """The one field that nothing else fills: what --over is for when it names none."""
+    steps = parse(text)
+    known = {**dict.fromkeys((step.name for step in steps), ""), **given}
+    names = list(dict.fromkeys(name for step in steps for name in interpolate(step.prompt, known).missing))
+    # A name of the notebook fills its field too, unless it is all there is to run over.
+    open_names = [name for name in names if name.isidentifier() and name not in call.names] or names
+    if len(open_names) == 1 and open_names[0].isidentifier():
+        return open_names[0]
+    which = f"the fields {', '.join(open_names)}" if open_names else "no open field"
+    raise OptionError(f"--over does not tell which field it fills: the chain has {which}.", "Write --over NAME=LIST.")

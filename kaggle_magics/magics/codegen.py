@@ -1,0 +1,55 @@
+"""%%codegen: have code written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kaggle_magics.display.answers import code_view
+from kaggle_magics.magics.arguments import Parser
+from kaggle_magics.magics.call import Call
+from kaggle_magics.magics.command import command
+from kaggle_magics.magics.options import raw_option, sampling_options, template_option, text_argument
+
+if TYPE_CHECKING:
+    from kaggle_magics.code.check import CodeAnswer
+    from kaggle_magics.display.stream import Show
+
+
+def _options(parser: Parser) -> None:
+    text_argument(parser)
+    sampling_options(parser)
+    template_option(parser)
+    raw_option(parser)
+    parser.option("--language", help="Language of the code (default: Python).")
+    parser.switch("--insert", help="Also put the code into the next cell, where the front end can do that.")
+
+
+@command(
+    "Have code written: only the code, parsed and checked, never run.",
+    body="task",
+    options=_options,
+    examples=(
+        "%%codegen --insert\nA function that returns the area of a circle of radius r.",
+        "%%codegen --language SQL -o query\nThe ten largest orders of table orders, by column total.",
+    ),
+)
+def codegen(call: Call) -> CodeAnswer | None:
+    text = call.text()
+    session = call.session
+    model = session.model(call.options.model)
+
+    def write(output: Show) -> CodeAnswer:
+        answer = session.codegen(
+            text,
+            language=call.options.language or "Python",
+            model=model.name,
+            template=call.setting("template"),
+            on_text=output.text,
+            **call.sampling(),
+        )
+        if call.options.insert and answer.code.strip():
+            # A saved run and some front ends drop this; the code is shown in any case.
+            call.shell.set_next_input(answer.code, replace=False)
+        return answer
+
+    return call.show(model.name, write, code_view, code_view)

@@ -1,0 +1,119 @@
+"""Tab: options, models, collections, paths, variables, on the line of our magics."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import kaggle_magics
+from kaggle_magics.errors import KaggleMagicsError
+from kaggle_magics.magics.command import Command
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from kaggle_magics.magics.settings import KaggleMagics
+    from kaggle_magics.session import Session
+
+_MARK = "_of_kaggle_magics"
+
+
+def register(shell: InteractiveShell, settings: KaggleMagics, command: Command) -> None:
+    """Complete the line of one magic, in its line and its cell form."""
+    completer = _completer(shell, settings, command)
+    set_hook: Any = shell.set_hook
+    for mark in ("%", "%%") if command.body else ("%",):
+        set_hook("complete_command", completer, str_key=f"{mark}{settings.prefix}{command.name}")
+
+
+def unregister(shell: InteractiveShell) -> None:
+    """Take back all completers of ours."""
+    hooks: Any = shell.strdispatchers.get("complete_command")
+    for name, chain in list(hooks.strs.items()) if hooks is not None else []:
+        chain.chain[:] = [entry for entry in chain.chain if not getattr(entry[1], _MARK, False)]
+        if not chain.chain:
+            del hooks.strs[name]
+
+
+def _completer(shell: InteractiveShell, settings: KaggleMagics, command: Command) -> Callable[..., list[str]]:
+    def complete(_shell: Any, event: Any) -> list[str]:
+        return candidates(shell, settings, command, event.text_until_cursor, event.symbol)
+
+    setattr(complete, _MARK, True)
+    return complete
+
+
+def candidates(
+    shell: InteractiveShell, settings: KaggleMagics, command: Command, before: str, symbol: str
+) -> list[str]:
+    """What can stand where the cursor is; `before` is the line up to it, `symbol` the word that is being typed."""
+    parser = command.parser(settings.prefix)
+    words = before[: len(before) - len(symbol)].split()[1:] if symbol else before.split()[1:]
+    flags = {flag: action for action in parser.options for flag in action.option_strings}
+    waiting = flags.get(words[-1]) if words else None
+    if waiting is not None and waiting.nargs != 0:
+        return _values(parser.completes.get(waiting.dest, ""), shell, words, symbol)
+    if symbol.startswith("-"):
+        given = {flags[word].dest for word in words if word in flags and word not in ("-i", "--input", "--stop")}
+        return sorted(flag for flag, action in flags.items() if flag.startswith(symbol) and action.dest not in given)
+    if parser.positional is not None:
+        found = _values(parser.completes.get(parser.positional.dest, ""), shell, words, symbol)
+        return found or ([] if symbol else sorted(flag for flag in flags if flag.startswith("--")))
+    return [] if symbol else sorted(flag for flag in flags if flag.startswith("--"))
+
+
+def _values(source: str, shell: InteractiveShell, words: list[str], symbol: str) -> list[str]:
+    if source in _WORDS:
+        return [word for word in _WORDS[source] if word.startswith(symbol)]
+    if source == "path":
+        return _paths(symbol)
+    if source == "variable":
+        return sorted(name for name in shell.user_ns if name.startswith(symbol) and not name.startswith("_"))
+    if source not in _SOURCES:
+        return []
+    low = symbol.casefold()
+    return sorted(
+        {word for word in _SOURCES[source](kaggle_magics.get_session(), words) if word.casefold().startswith(low)}
+    )
+
+
+_WORDS = {
+    "template": ("auto", "none"),
+    "mode": ("hybrid", "lexical", "vector"),
+    "dtype": ("bfloat16", "float16", "float32"),
+    "device": ("cpu", "cuda"),
+    "store": ("chroma", "numpy"),
+    "action": ("doctor",),
+}
+
+
+def _references(session: Session, words: list[str]) -> Iterable[str]:
+    try:
+        found = session.models()
+    except KaggleMagicsError:
+        return []
+    return [name for checkpoint in found for name in (checkpoint.name, checkpoint.handle) if name]
+
+
+def _sources(session: Session, words: list[str]) -> Iterable[str]:
+    """Documents of the collection that the line names."""
+    name = next((words[at + 1] for at, word in enumerate(words[:-1]) if word in ("-c", "--collection")), "default")
+    collection = session.collections.get(name)
+    return [facts.source for facts in collection.facts().sources] if collection else []
+
+
+_SOURCES: dict[str, Callable[[Session, list[str]], Iterable[str]]] = {
+    "reference": _references,
+    "loaded": lambda session, words: list(session.loaded),
+    "collection": lambda session, words: list(session.collections),
+    "source": _sources,
+}
+
+
+def _paths(symbol: str) -> list[str]:
+    """Files and folders that begin like `symbol`; folders end with a slash."""
+    home = os.path.expanduser("~") if symbol.startswith("~/") else ""
+    found = sorted(glob.glob(f"{glob.escape(home + symbol.removeprefix('~') if home else symbol)}*"))
+    return [f"{'~' + path.removeprefix(home) if home else path}{os.sep * os.path.isdir(path)}" for path in found]

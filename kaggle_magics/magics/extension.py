@@ -1,0 +1,135 @@
+"""Between our magics and IPython: register them, take them back, and let errors show as one line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from kaggle_magics.display import escape, formatters
+from kaggle_magics.errors import KaggleMagicsError
+from kaggle_magics.magics import completion
+from kaggle_magics.magics.call import Call
+from kaggle_magics.magics.command import Command
+from kaggle_magics.magics.registry import commands
+from kaggle_magics.magics.settings import KaggleMagics
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+_MARK = "_of_kaggle_magics"
+
+
+def load(shell: InteractiveShell) -> None:
+    """Register everything. Loading twice is the same as loading once."""
+    if _settings_of(shell) is not None:
+        _take_back(shell)
+    settings = KaggleMagics(parent=shell)
+    _configurables(shell).append(settings)
+    formatters.register(shell)
+    _register(shell, settings)
+    settings.observe(
+        lambda change: _renew(shell, settings, change), names=list(KaggleMagics.class_trait_names(config=True))
+    )
+
+
+def unload(shell: InteractiveShell) -> None:
+    """Take everything back, and free models and collections if any were ever made."""
+    _take_back(shell)
+    session_module = sys.modules.get("kaggle_magics.session")
+    if session_module is not None:
+        session_module.get_session().close()
+
+
+def _settings_of(shell: InteractiveShell) -> KaggleMagics | None:
+    return next((found for found in _configurables(shell) if type(found).__name__ == KaggleMagics.__name__), None)
+
+
+def _configurables(shell: InteractiveShell) -> list[Any]:
+    """What `%config` lists and sets."""
+    configurables: list[Any] = shell.configurables  # type: ignore[assignment]
+    return configurables
+
+
+def _take_back(shell: InteractiveShell) -> None:
+    settings = _settings_of(shell)
+    if settings is not None:
+        settings.unobserve_all()
+        _configurables(shell).remove(settings)
+    formatters.unregister(shell)
+    _unregister(shell)
+
+
+def _renew(shell: InteractiveShell, settings: KaggleMagics, change: Mapping[str, Any]) -> None:
+    """After a setting changed: it outlives a reload, names follow the prefix, and help shows the new defaults."""
+    shell.config.KaggleMagics[change["name"]] = change["new"]
+    _unregister(shell)
+    _register(shell, settings)
+
+
+def _register(shell: InteractiveShell, settings: KaggleMagics) -> None:
+    taken: list[str] = []
+    for command in commands().values():
+        name = f"{settings.prefix}{command.name}"
+        kinds = ("line", "cell") if command.body else ("line",)
+        if any(name in _names(shell, kind) for kind in kinds):
+            taken.append(command.typed(settings.prefix))
+            continue
+        function = _function(command, shell, settings)
+        register: Any = shell.register_magic_function
+        for kind in kinds:
+            register(function, magic_kind=kind, magic_name=name)
+        completion.register(shell, settings, command)
+    if taken:
+        print(
+            f"kaggle_magics: {', '.join(taken)} {'is' if len(taken) == 1 else 'are'} defined already and left alone."
+            ' Run: %config KaggleMagics.prefix = "k_"',
+            file=sys.stderr,
+        )
+
+
+def _unregister(shell: InteractiveShell) -> None:
+    for magics in shell.magics_manager.magics.values():
+        for name in [name for name, function in magics.items() if getattr(function, _MARK, False)]:
+            del magics[name]
+    completion.unregister(shell)
+
+
+def _names(shell: InteractiveShell, kind: str) -> set[str]:
+    """Magics that are there, and those IPython would load when they are called."""
+    return {*shell.magics_manager.magics[kind], *getattr(shell.magics_manager, "lazy_magics", {})}
+
+
+def _function(command: Command, shell: InteractiveShell, settings: KaggleMagics) -> Callable[..., Any]:
+    """The function that IPython calls. It raises our errors so that they show as one line."""
+
+    def magic(line: str = "", cell: str | None = None, local_ns: Mapping[str, Any] | None = None) -> Any:
+        trouble: BaseException
+        try:
+            call = Call.read(command, shell, settings, line, cell, local_ns)
+            if call is None:
+                print(command.help(settings.prefix, settings.defaults()))
+                return None
+            return command.run(call)
+        except (KaggleMagicsError, KeyboardInterrupt) as error:
+            trouble = _one_line(error)
+        try:
+            # Raised anew, outside the handler: what failed is not kept alive by the error's frames and causes.
+            raise trouble
+        finally:
+            del trouble
+
+    magic.__name__ = magic.__qualname__ = command.name
+    magic.__doc__ = command.help(settings.prefix, settings.defaults())
+    for attribute in (_MARK, "_ipython_magic_no_var_expand", "needs_local_scope"):
+        setattr(magic, attribute, True)
+    return magic
+
+
+def _one_line(error: BaseException) -> BaseException:
+    """The same error, without its history, and with a traceback of one line in this shell."""
+    error.__traceback__ = error.__context__ = error.__cause__ = None
+    message = "the cell was interrupted." if isinstance(error, KeyboardInterrupt) else str(error)
+    line = f"{type(error).__name__}: {' '.join(escape.plain(message).split())}"
+    error._render_traceback_ = lambda: [line]  # type: ignore[attr-defined]
+    return error

@@ -1,0 +1,61 @@
+"""%llm_load: from a reference to a model that answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kaggle_magics.display.bundle import note, size
+from kaggle_magics.display.stream import open_show
+from kaggle_magics.magics.arguments import Parser, one_of, whole
+from kaggle_magics.magics.call import Call
+from kaggle_magics.magics.command import command
+from kaggle_magics.magics.options import output_option
+
+if TYPE_CHECKING:
+    from kaggle_magics.models.plan import Plan
+    from kaggle_magics.session import LoadedModel
+
+
+def _options(parser: Parser) -> None:
+    parser.argument(
+        "REF",
+        "Path, Kaggle handle, Hugging Face id, .gguf file, or a name of %llm_models.",
+        nargs="?",
+        complete="reference",
+    )
+    parser.option("--name", help="Name of the model in this session.")
+    parser.option(
+        "--dtype",
+        help="Type its weights are computed in; by default what suits the device.",
+        type=one_of("float32", "float16", "bfloat16"),
+        complete="dtype",
+    )
+    parser.option("--context", help="Tokens of prompt and answer together.", type=whole, metavar="N")
+    parser.option(
+        "--device", help="cpu, cuda or cuda:N; by default the GPU if the model fits on it.", complete="device"
+    )
+    parser.switch("--dry-run", help="Show how it would run and what it would take; load nothing.")
+    output_option(parser)
+
+
+@command(
+    "Load a model and make it the current one; without REF the best attached one that fits, else the bundled one.",
+    options=_options,
+    examples=("%llm_load", "%llm_load qwen2.5/transformers/0.5b-instruct --context 4096", "%llm_load pocket --dry-run"),
+)
+def llm_load(call: Call) -> LoadedModel | Plan:
+    options = call.options
+    reference = options.ref or call.settings.model or None
+    plan = call.session.plan(reference, dtype=options.dtype, context=options.context, device=options.device)
+    if options.dry_run:
+        call.store(plan)
+        return plan
+    found = plan.checkpoint
+    with open_show(call.shell) as output:
+        output.begin(f"Loading {found.name} ({size(found.bytes)}) with {plan.engine} on {plan.device}")
+        model = call.session.load(
+            reference, name=options.name, dtype=options.dtype, context=options.context, device=options.device
+        )
+        output.finish(note(f"{model.name} is the current model."))
+    call.store(model)
+    return model

@@ -1,0 +1,64 @@
+"""Options that several magics share: one name everywhere."""
+
+from __future__ import annotations
+
+from kaggle_magics.magics.arguments import Parser, number, one_of, variable, whole
+
+
+def output_option(parser: Parser) -> None:
+    parser.option("-o", "--output", help="Variable that the result object goes into.", type=variable, metavar="NAME")
+
+
+def text_argument(parser: Parser) -> None:
+    parser.argument("TEXT", "In the line form: the text itself, in quotes.", nargs="*")
+
+
+def raw_option(parser: Parser) -> None:
+    parser.switch("--raw", help="Leave {names} in braces as they are.")
+
+
+def sampling_options(parser: Parser) -> None:
+    """Which model answers, how it chooses, and where the answer goes."""
+    parser.option("-m", "--model", help="Name of a loaded model; the current one by default.", complete="loaded")
+    output_option(parser)
+    parser.option("--max-tokens", help="Longest answer, in tokens.", type=whole, metavar="N")
+    parser.option("--temperature", help="0 is greedy; larger is more random.", type=number, metavar="T")
+    parser.option("--top-k", help="Choose among the K most probable tokens; 0 is off.", type=whole, metavar="K")
+    parser.option(
+        "--top-p", help="Choose among the tokens that make up P of the probability; 1 is off.", type=number, metavar="P"
+    )
+    parser.option(
+        "--min-p", help="Leave out tokens below P times the most probable one; 0 is off.", type=number, metavar="P"
+    )
+    parser.option("--repeat-penalty", help="Above 1 makes repeated tokens less probable.", type=number, metavar="R")
+    parser.option("--seed", help="The same seed gives the same random answer.", type=whole, metavar="N")
+    parser.option("--stop", help="Text that ends the answer; may be given again.", repeat=True, metavar="TEXT")
+
+
+def system_option(parser: Parser) -> None:
+    parser.option("-s", "--system", help="System text, said before the prompt.", metavar="TEXT")
+
+
+def template_option(parser: Parser) -> None:
+    parser.option(
+        "--template",
+        help="auto: the model's own chat template; none: the text as it is; or a name.",
+        complete="template",
+    )
+
+
+def collection_option(parser: Parser) -> None:
+    parser.option("-c", "--collection", help="Name of the collection.", metavar="NAME", complete="collection")
+
+
+def passages_option(parser: Parser) -> None:
+    parser.option("--passages", help="How many passages are retrieved.", type=whole, metavar="N")
+
+
+def mode_option(parser: Parser) -> None:
+    parser.option(
+        "--mode",
+        help="hybrid, vector (meaning) or lexical (words).",
+        type=one_of("hybrid", "vector", "lexical"),
+        complete="mode",
+    )

@@ -1,0 +1,64 @@
+"""%rag_ingest: read documents into a collection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kaggle_magics.display.bundle import note
+from kaggle_magics.display.stream import open_show
+from kaggle_magics.magics.arguments import Parser, whole
+from kaggle_magics.magics.call import Call
+from kaggle_magics.magics.command import command
+from kaggle_magics.magics.options import collection_option, output_option
+
+if TYPE_CHECKING:
+    from kaggle_magics.rag.ingestion import IngestProgress, IngestReport
+
+
+def _options(parser: Parser) -> None:
+    parser.argument("PATH", "Files, folders or globs.", dest="paths", nargs="+", complete="path")
+    collection_option(parser)
+    parser.option(
+        "--path",
+        help="Folder that keeps the collection; without it the collection is temporary.",
+        metavar="DIR",
+        complete="path",
+    )
+    parser.option("--chunk-size", help="Longest passage, in characters.", type=whole, metavar="N")
+    parser.option("--chunk-overlap", help="Characters that two neighbours share.", type=whole, metavar="N")
+    parser.option("--embedder", help="Model that embeds passages; the best one at hand by default.")
+    parser.option("--store", help="Vector index: chroma or numpy; by default the best one installed.", complete="store")
+    output_option(parser)
+
+
+@command(
+    "Read documents into a collection; running it again on the same files costs nothing.",
+    options=_options,
+    examples=(
+        "%rag_ingest handbook/",
+        "%rag_ingest report.pdf notes/*.md -c reports --path /kaggle/working/reports --chunk-size 1000",
+    ),
+)
+def rag_ingest(call: Call) -> IngestReport:
+    options = call.options
+    name = call.setting("collection")
+    with open_show(call.shell) as output:
+        output.begin(f"Reading into {name}")
+
+        def on_progress(now: IngestProgress) -> None:
+            embedding = f", {now.embedded} of {now.to_embed} passages embedded" if now.to_embed else ""
+            output.progress(f"Reading into {name}: {now.done} of {now.total}, {now.source}{embedding}")
+
+        report = call.session.ingest(
+            options.paths,
+            collection=name,
+            path=options.path,
+            chunk_size=options.chunk_size,
+            chunk_overlap=options.chunk_overlap,
+            embedder=options.embedder,
+            store=options.store,
+            on_progress=on_progress,
+        )
+        output.finish(note(f"Collection {name} holds {report.passages} passages of {report.documents} documents."))
+    call.store(report)
+    return report

@@ -1,0 +1,43 @@
+"""Defaults a person can set: `%config KaggleMagics`, or `c.KaggleMagics` in a configuration file."""
+
+from __future__ import annotations
+
+from traitlets import Float, Int, List, Unicode, validate
+from traitlets.config import Configurable
+
+from kaggle_magics.errors import OptionError
+from kaggle_magics.models.request import Sampling
+
+_SAMPLING = Sampling()
+
+
+class KaggleMagics(Configurable):
+    """Defaults of the magics; an option on a magic's line goes before them."""
+
+    prefix = Unicode("", help='Put before the name of every magic: "k_" makes %prompt %k_prompt.').tag(config=True)
+    model = Unicode("", help="What %llm_load loads when it is given no reference.").tag(config=True)
+    max_tokens = Int(_SAMPLING.max_tokens, help="Longest answer, in tokens.").tag(config=True)
+    temperature = Float(_SAMPLING.temperature, help="0 is greedy; larger is more random.").tag(config=True)
+    top_k = Int(_SAMPLING.top_k, help="Choose among the K most probable tokens; 0 is off.").tag(config=True)
+    top_p = Float(_SAMPLING.top_p, help="Choose among the tokens that make up P; 1 is off.").tag(config=True)
+    min_p = Float(_SAMPLING.min_p, help="Leave out tokens below P times the best; 0 is off.").tag(config=True)
+    repeat_penalty = Float(_SAMPLING.repeat_penalty, help="Above 1 makes repetition less probable.").tag(config=True)
+    seed = Int(None, allow_none=True, help="Seed of random answers; None draws a fresh one.").tag(config=True)
+    stop = List(Unicode(), help="Texts that end an answer.").tag(config=True)
+    template = Unicode("auto", help="auto: the model's own chat template; none: the text as it is.").tag(config=True)
+    system = Unicode("", help="System text of %%prompt and %%chain.").tag(config=True)
+    collection = Unicode("default", help="The collection that %%ask and the rag magics use.").tag(config=True)
+    passages = Int(5, help="How many passages are retrieved.").tag(config=True)
+    mode = Unicode("hybrid", help="hybrid, vector or lexical.").tag(config=True)
+
+    @validate("prefix")
+    def _prefix_is_a_name(self, proposal: dict[str, str]) -> str:
+        prefix = proposal["value"]
+        if prefix and not prefix.isidentifier():
+            raise OptionError(f"A prefix is letters, digits and underscores, not {prefix!r}.")
+        return prefix
+
+    def defaults(self) -> dict[str, object]:
+        """The present values of the options that have one, for the help of the magics."""
+        names = set(self.class_trait_names(config=True)) - {"prefix", "model"}
+        return {name: getattr(self, name) for name in names}

@@ -54,8 +54,15 @@ def cut(text: str, width: int) -> str:
     return text if len(text) <= width else text[: width - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
-def execute(client: NotebookClient) -> Iterator[tuple[str, NotebookNode, float]]:
-    """Run the cells; yield the heading each code cell stands under, the cell, its seconds. Raises nbclient's errors."""
+def execute(notebook: NotebookNode, folder: Path, *, timeout: int) -> Iterator[tuple[str, NotebookNode, float]]:
+    """Run the cells; yield the heading each code cell stands under, the cell, its seconds. Raises nbclient's errors.
+
+    The kernel starts in `folder`, so that relative paths mean the same as in JupyterLab.
+    """
+    resources = {"metadata": {"path": str(folder.resolve())}}
+    client = NotebookClient(notebook, timeout=timeout, kernel_name="python3", resources=resources)
+    # ipykernel warns about a connection without encryption; this one goes to this process alone.
+    client.extra_arguments = ["--IPKernelApp.log_level=40"]
     heading = ""
     with client.setup_kernel():
         for index, cell in enumerate(client.nb.cells):
@@ -86,18 +93,15 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     notebook = nbformat.read(options.notebook, as_version=4)
-    # The kernel starts in the notebook's own folder, as in JupyterLab, so that relative paths mean the same.
-    resources = {"metadata": {"path": str(options.notebook.parent.resolve())}}
-    client = NotebookClient(notebook, timeout=options.timeout, kernel_name="python3", resources=resources)
-    # A kernel without encryption warns; it talks to this process alone.
-    client.extra_arguments = ["--IPKernelApp.log_level=40"]
     width = max(60, shutil.get_terminal_size((120, 24)).columns)
     answers = width - 44
     print(f"{'step':<32}  {'first line of the answer':<{answers}}  {'seconds':>7}")
     started, previous, error = time.perf_counter(), "", None
     try:
-        for heading, cell, seconds in execute(client):
+        for heading, cell, seconds in execute(notebook, options.notebook.parent, timeout=options.timeout):
             step = "" if heading == previous else cut(heading, 32)
+            if heading == previous and not cell.outputs:
+                continue
             print(f"{step:<32}  {cut(first_line(cell), answers):<{answers}}  {seconds:>7.1f}", flush=True)
             previous = heading
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as failure:

@@ -207,6 +207,21 @@ class Lab:
             timeout=30_000,
         )
 
+    def run_cell(self, index: int) -> None:
+        """Select a code cell by a click on its prompt and run it."""
+        self.cell(index).locator(".jp-InputPrompt").click()
+        self.command("notebook:run-cell")
+
+    def screenshots(self, name: str) -> list[Path]:
+        """The whole notebook, window by window, as build/screenshots/NAME-1.png, NAME-2.png and so on."""
+        scroller = "document.querySelector('.jp-NotebookPanel .jp-WindowedPanel-outer')"
+        height, window = self.page.evaluate(f"() => [{scroller}.scrollHeight, {scroller}.clientHeight]")
+        taken = []
+        for number, top in enumerate(range(0, height, window), start=1):
+            self.page.evaluate(f"top => {{ {scroller}.scrollTop = top }}", top)
+            taken.append(self.screenshot(f"{name}-{number}"))
+        return taken
+
     def screenshot(self, name: str) -> Path:
         """The notebook panel as it stands, into build/screenshots/."""
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)

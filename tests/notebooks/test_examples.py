@@ -1,0 +1,221 @@
+"""The example notebooks, run from top to bottom in a real kernel, and what their answers say."""
+
+from __future__ import annotations
+
+import ast
+import html
+import importlib.util
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+EXAMPLES = ROOT / "examples"
+TOUR = EXAMPLES / "tour.ipynb"
+STEPS = [
+    "%load_ext kaggle_magics",
+    "%llm_models",
+    "%llm_load",
+    "%%prompt",
+    "%%chain",
+    "%%codegen",
+    "%rag_ingest handbook",
+    "%%ask",
+    "session = kaggle_magics.get_session()",
+    "session.as_langchain(",
+    'session.load("pocket.gguf"',
+]
+
+
+def load_runner() -> Any:
+    spec = importlib.util.spec_from_file_location("run_notebook", EXAMPLES / "run_notebook.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+runner = load_runner()
+
+
+def text_of(cell: Any) -> str:
+    """All that a cell shows, as text."""
+    return "\n".join(
+        output.data.get("text/plain", "") if "data" in output else output.get("text", "") for output in cell.outputs
+    )
+
+
+@dataclass(frozen=True)
+class Run:
+    """A notebook after its run, and the page made of it."""
+
+    notebook: Any
+    page: str
+
+    @property
+    def code_cells(self) -> list[Any]:
+        return [cell for cell in self.notebook.cells if cell.cell_type == "code"]
+
+    def cell(self, source: str) -> Any:
+        """The one code cell that contains `source`."""
+        (found,) = (cell for cell in self.code_cells if source in cell.source)
+        return found
+
+    def shown(self, source: str) -> str:
+        return text_of(self.cell(source))
+
+    def answer(self, source: str) -> str:
+        """What the model said in a cell: its output without the line about tokens and seconds."""
+        return self.shown(source).partition("\n\n[")[0]
+
+
+def run(notebook: Any, folder: Path, output: Path) -> Run:
+    for _ in runner.execute(notebook, folder, timeout=240):
+        pass
+    page = runner.write(notebook, output)
+    return Run(notebook, page.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def tour(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KAGGLE_MAGICS_CACHE", str(tmp_path_factory.mktemp("tour-cache")))
+        patch.setenv("KAGGLE_MAGICS_INPUT", str(tmp_path_factory.mktemp("tour-input")))
+        return run(nbformat.read(TOUR, as_version=4), EXAMPLES, tmp_path_factory.mktemp("tour") / "tour.ipynb")
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.ipynb")), ids=lambda path: path.name)
+def test_an_example_is_stored_without_outputs(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            assert cell.outputs == [] and cell.execution_count is None
+
+
+def test_the_tour_takes_its_steps_in_order() -> None:
+    sources = [cell.source for cell in nbformat.read(TOUR, as_version=4).cells if cell.cell_type == "code"]
+    places = [next(i for i, source in enumerate(sources) if step in source) for step in STEPS]
+    assert places == sorted(places)
+    assert sum(source.startswith("%%prompt") for source in sources) >= 3
+    assert sum(source.startswith("%%ask") for source in sources) >= 3
+
+
+@pytest.mark.slow
+class TestTour:
+    def test_every_cell_ran(self, tour: Run) -> None:
+        assert [cell.execution_count for cell in tour.code_cells] == list(range(1, len(tour.code_cells) + 1))
+
+    def test_nothing_needs_a_live_kernel(self, tour: Run) -> None:
+        for cell in tour.code_cells:
+            for output in cell.outputs:
+                kinds = set(output.get("data", {}))
+                assert not any("widget" in kind or "javascript" in kind for kind in kinds)
+                assert "text/plain" in kinds or not kinds
+        assert "<script" not in tour.page.lower()
+        assert not re.search(r"""(?:src|href)\s*=\s*["']?https?:""", tour.page)
+
+    def test_the_page_holds_every_answer(self, tour: Run) -> None:
+        # Tags out, entities back: what a reader sees.
+        page = re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", tour.page)))
+        for start in ("%%prompt", "%%ask", "%%chain"):
+            for cell in tour.code_cells:
+                if cell.source.startswith(start):
+                    for line in text_of(cell).splitlines():
+                        words = re.findall(r"\w+", line)
+                        assert re.search(r"\W+".join(words), page), f"not on the page: {line}"
+
+    def test_the_model_says_where_it_came_from(self, tour: Run) -> None:
+        loaded = tour.shown("%llm_load")
+        assert "pocket" in loaded and "safetensors" in loaded and "parameters" in loaded
+        assert re.search(r"memory.*\d", loaded) and re.search(r"loaded in .*\d", loaded)
+
+    def test_small_questions(self, tour: Run) -> None:
+        assert "5" in tour.answer("three apples")
+        assert "78.5" in tour.answer("-o circle")
+        assert "Lima" in tour.answer("%%prompt --temperature")
+        loop = tour.shown("for country in")
+        assert "France: Paris" in loop and "Japan: Tokyo" in loop
+
+    def test_an_answer_tells_its_options_and_its_time(self, tour: Run) -> None:
+        said = tour.shown("%%prompt --temperature")
+        assert "temperature 0.7" in said and "seed 1" in said and re.search(r"\d+ generated · [\d.]+ m?s", said)
+
+    def test_the_chain_hands_its_answers_on(self, tour: Run) -> None:
+        shown = tour.shown("%%chain")
+        assert "country = France" in shown and "country = Italy" in shown
+        assert shown.count("\ndish\n") == 2 and shown.count("\ningredients\n") == 2
+        assert len(re.findall(r"^[-*] \w+", shown, re.MULTILINE)) >= 6, shown
+
+    def test_the_code_is_right(self, tour: Run) -> None:
+        shown = tour.shown("%%codegen")
+        code = shown.partition("\n\n- ")[0]
+        (function,) = (node for node in ast.parse(code).body if isinstance(node, ast.FunctionDef))
+        names: dict[str, Any] = {}
+        exec(compile(code, "codegen", "exec"), names)
+        assert names[function.name](5) == pytest.approx(25 * math.pi, rel=1e-3)
+        assert "passed: syntax" in shown
+
+    @pytest.mark.parametrize(
+        ("question", "fact", "source"),
+        [
+            ("Who is the director", "Renvik", "about.md"),
+            ("When does the library close", "one o'clock", "library.txt"),
+            ("How long is the research vessel", "24 metres", "fieldwork.pdf"),
+            ("How many seats", "120", "rooms.csv"),
+        ],
+    )
+    def test_an_answer_cites_the_document_that_tells(self, tour: Run, question: str, fact: str, source: str) -> None:
+        said = tour.shown(question)
+        answer = tour.answer(question).partition("\n")[0]
+        assert fact in answer
+        numbers = set(re.findall(r"\[(\d+)\]", answer))
+        assert numbers
+        for number in numbers:
+            assert re.search(rf"^\s*\[{number}\].*{re.escape(source)}", said, re.MULTILINE), said
+
+    def test_what_the_documents_do_not_tell(self, tour: Run) -> None:
+        assert tour.answer("swimming pool").startswith("The documents do not say.")
+
+    def test_plain_python_says_the_same(self, tour: Run) -> None:
+        assert "Nairobi" in tour.shown("session.prompt(\"What is the capital of Kenya?")
+        asked = tour.shown("session.ask(")
+        assert "28" in asked and "working_here.md" in asked
+        assert "Berlin" in tour.shown("as_langchain")
+
+    @pytest.mark.gguf
+    def test_the_other_engine_says_the_same(self, tour: Run) -> None:
+        shown = tour.shown("pocket.gguf")
+        assert "Q8_0" in shown and "llama" in shown and "78.5" in shown
+
+    @pytest.mark.skipif(importlib.util.find_spec("llama_cpp") is not None, reason="llama-cpp-python is installed")
+    def test_without_the_other_engine_one_line_says_how_to_get_it(self, tour: Run) -> None:
+        assert re.fullmatch(r".*llama_cpp.*kaggle-magics\[gguf\].*\n*", tour.shown("pocket.gguf"))
+
+
+@pytest.mark.slow
+def test_ten_lines_for_kaggle(tmp_path: Path) -> None:
+    notebook = nbformat.read(EXAMPLES / "kaggle_ten_lines.ipynb", as_version=4)
+    first = next(cell for cell in notebook.cells if cell.cell_type == "code")
+    line, _, rest = first.source.partition("\n")
+    assert line.startswith("%pip install") and "kaggle-magics[" in line
+    first.source = rest  # It is installed here.
+    shown = run(notebook, EXAMPLES, tmp_path / "ten.ipynb")
+    lines = [line for cell in shown.code_cells for line in cell.source.splitlines() if line.strip()]
+    assert len(lines) <= 10
+    assert shown.answer("haiku").strip()
+    assert "Renvik" in shown.shown("%%ask")
+
+
+def test_a_failing_cell_fails_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cells = [nbformat.v4.new_code_cell(source) for source in ("print('before')", "1 / 0", "3")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "fails.ipynb")
+    assert runner.main([str(tmp_path / "fails.ipynb"), "--output", str(tmp_path / "out")]) == 1
+    printed = capsys.readouterr()
+    assert "before" in printed.out and "ZeroDivisionError" in printed.err
+    assert "before" in (tmp_path / "out" / "fails.html").read_text(encoding="utf-8")

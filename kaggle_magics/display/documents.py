@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 from kaggle_magics.display import escape, markdown
 from kaggle_magics.display.answers import footer
@@ -98,7 +98,7 @@ def sources_view(answer: GroundedAnswer) -> View:
 
 def _prefix() -> str:
     """Ids of our own: two outputs of one notebook never share one."""
-    return f"km-{uuid4().hex[:10]}"
+    return f"km-{os.urandom(5).hex()}"
 
 
 def _cited(answer: GroundedAnswer) -> dict[int, Passage]:

@@ -7,12 +7,12 @@ text is written as it comes. In a saved run nobody watches, so only the last sta
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, TextIO
-from uuid import uuid4
 
 from kaggle_magics.display import escape
 from kaggle_magics.display.bundle import View, join, note, title
@@ -185,7 +185,7 @@ def open_show(shell: InteractiveShell) -> Show:
 
 def publisher(shell: InteractiveShell) -> Publisher:
     """A publisher for one output of `shell`, under a display id of its own."""
-    display_id = uuid4().hex
+    display_id = os.urandom(8).hex()
 
     def publish(data: dict[str, str], *, update: bool) -> None:
         shell.display_pub.publish(data=data, metadata={}, transient={"display_id": display_id}, update=update)

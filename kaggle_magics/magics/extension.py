@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from kaggle_magics.display import escape, formatters
 from kaggle_magics.errors import KaggleMagicsError
 from kaggle_magics.magics import completion
 from kaggle_magics.magics.call import Call
-from kaggle_magics.magics.command import Command
+from kaggle_magics.magics.command import COMMANDS, Command
 from kaggle_magics.magics.registry import commands
 from kaggle_magics.magics.settings import KaggleMagics
 
@@ -47,7 +48,7 @@ def _settings_of(shell: InteractiveShell) -> KaggleMagics | None:
 
 def _configurables(shell: InteractiveShell) -> list[Any]:
     """What `%config` lists and sets."""
-    configurables: list[Any] = shell.configurables  # type: ignore[assignment]
+    configurables: list[Any] = shell.configurables
     return configurables
 
 
@@ -63,8 +64,12 @@ def _take_back(shell: InteractiveShell) -> None:
 def _renew(shell: InteractiveShell, settings: KaggleMagics, change: Mapping[str, Any]) -> None:
     """After a setting changed: it outlives a reload, names follow the prefix, and help shows the new defaults."""
     shell.config.KaggleMagics[change["name"]] = change["new"]
-    _unregister(shell)
-    _register(shell, settings)
+    if change["name"] == "prefix":
+        _unregister(shell)
+        _register(shell, settings)
+    defaults = settings.defaults()
+    for _, _, function in _ours(shell):
+        function.__doc__ = COMMANDS[function.__name__].help(settings.prefix, defaults)
 
 
 def _register(shell: InteractiveShell, settings: KaggleMagics) -> None:
@@ -89,10 +94,18 @@ def _register(shell: InteractiveShell, settings: KaggleMagics) -> None:
 
 
 def _unregister(shell: InteractiveShell) -> None:
-    for magics in shell.magics_manager.magics.values():
-        for name in [name for name, function in magics.items() if getattr(function, _MARK, False)]:
-            del magics[name]
+    for kind, name, _ in list(_ours(shell)):
+        del shell.magics_manager.magics[kind][name]
     completion.unregister(shell)
+
+
+def _ours(shell: InteractiveShell) -> Iterator[tuple[str, str, Callable[..., Any]]]:
+    """Kind, name and function of the magics that are ours; others may have replaced some."""
+    for kind, magics in shell.magics_manager.magics.items():
+        for name, function in magics.items():
+            # Only plain functions are asked: IPython's own may be placeholders that load when they are looked at.
+            if type(function) is FunctionType and hasattr(function, _MARK):
+                yield kind, name, function
 
 
 def _names(shell: InteractiveShell, kind: str) -> set[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
 
 import kaggle_magics as package
 from kaggle_magics.display.bundle import size
@@ -61,6 +60,8 @@ def kaggle_magics(call: Call) -> Overview | Report:
 
 
 def _findings(call: Call) -> Iterator[Finding]:
+    from importlib.metadata import version
+
     from kaggle_magics.models.machine import this_machine
 
     where = "Kaggle" if on_kaggle() else "not Kaggle"
@@ -104,6 +105,8 @@ def _models(call: Call) -> Finding:
 
 
 def _version(module: str, distribution: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return f"{module} {version(distribution)}"
     except PackageNotFoundError:

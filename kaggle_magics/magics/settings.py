@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from traitlets import Float, Int, List, Unicode, validate
+from traitlets import Float, Int, List, TraitError, Unicode, validate
 from traitlets.config import Configurable
 
-from kaggle_magics.errors import OptionError
 from kaggle_magics.models.request import Sampling
 
 _SAMPLING = Sampling()
@@ -34,7 +33,7 @@ class KaggleMagics(Configurable):
     def _prefix_is_a_name(self, proposal: dict[str, str]) -> str:
         prefix = proposal["value"]
         if prefix and not prefix.isidentifier():
-            raise OptionError(f"A prefix is letters, digits and underscores, not {prefix!r}.")
+            raise TraitError(f"A prefix is letters, digits and underscores, not {prefix!r}.")
         return prefix
 
     def defaults(self) -> dict[str, object]:

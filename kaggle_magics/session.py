@@ -436,7 +436,8 @@ class Session:
 
         options = _sampling(sampling)
         hits = self.search(question, collection=collection, passages=passages, mode=mode, where=where)
-        if model is None and self.current is None:
+        if not hits or (model is None and self.current is None):
+            # With nothing found there is nothing to ask a model about: the extract of nothing is the refusal.
             extract = grounded.extractive(question, hits, embedder=self.collection(collection).embedder)
             self._keep(extract)
             return extract

@@ -6,6 +6,7 @@ import json
 import struct
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -188,7 +189,9 @@ def open_engine() -> Iterator[Callable[..., Engine]]:
     def open_it(path: Path, **options: Any) -> Engine:
         key = (path, *sorted(options.items()))
         if key not in engines:
-            engines[key] = load_engine(make_plan(read_checkpoint(path), **options))
+            plan = make_plan(read_checkpoint(path), **options)
+            # One thread: llama.cpp's threads wait for each other, which takes long on a machine that is busy.
+            engines[key] = load_engine(replace(plan, threads=1))
         return engines[key]
 
     yield open_it

@@ -88,11 +88,11 @@ class LocalEngine:
         bos = model.special_tokens.get("bos_token", "")
         if rendered.complete or not bos or rendered.text.startswith(bos):
             return rendered.text
-        adds_bos = model.encode(rendered.text, add_special=True)[:1] == model.encode(bos, add_special=False)[:1]
+        adds_bos = model.encode(_valid(rendered.text), add_special=True)[:1] == model.encode(bos, add_special=False)[:1]
         return bos + rendered.text if adds_bos else rendered.text
 
     def count_tokens(self, text: str) -> int:
-        return len(self._open().encode(text, add_special=False))
+        return len(self._open().encode(_valid(text), add_special=False))
 
     def close(self) -> None:
         if self._model is not None:
@@ -116,7 +116,7 @@ class LocalEngine:
         start = time.perf_counter()
         model = self._open()
         rendered = self._render(request)
-        prompt = model.encode(rendered.text, add_special=not rendered.complete)
+        prompt = model.encode(_valid(rendered.text), add_special=not rendered.complete)
         room = self._room(prompt)
         sampling = request.sampling
         sampler = Sampler(sampling, prompt)
@@ -199,6 +199,11 @@ class LocalEngine:
         logits = self._open().evaluate(tokens, stop)
         self._in_memory.extend(tokens)
         return logits
+
+
+def _valid(text: str) -> str:
+    """The text with "?" for lone surrogates, which no tokenizer takes."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _common_prefix(known: Sequence[int], wanted: Sequence[int]) -> int:

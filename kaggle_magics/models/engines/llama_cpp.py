@@ -11,6 +11,7 @@ import ctypes
 import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -78,6 +79,7 @@ class _LlamaModel:
             dtype=plan.dtype,
             context_length=plan.context_length,
         )
+        self._vocabulary_gaps = _gaps(library, self._vocab, self._vocabulary)
         template = library.llama_model_chat_template(self._model, None)
         self.template: str | None = template.decode("utf-8", "replace") if template else None
         self.special_tokens: Mapping[str, str] = {
@@ -93,7 +95,7 @@ class _LlamaModel:
         return bool(self._library.llama_vocab_is_eog(self._vocab, token))
 
     def encode(self, text: str, *, add_special: bool) -> list[int]:
-        data = text.encode("utf-8")
+        data = (self._vocabulary_gaps.fill(text) if self._vocabulary_gaps else text).encode("utf-8")
         # Never more tokens than bytes, and a few special ones.
         tokens = (self._library.llama_token * (len(data) + 8))()
         count = self._library.llama_tokenize(self._vocab, data, len(data), tokens, len(tokens), add_special, True)
@@ -200,6 +202,38 @@ class _LlamaModel:
             f"llama.cpp cannot make a context of {plan.context_length} tokens for {plan.checkpoint.name}.",
             _last_words() or "Load it with a smaller context.",
         )
+
+
+class _Gaps:
+    """Characters that a SentencePiece vocabulary without all byte tokens cannot write.
+
+    llama.cpp looks such a byte's token up and, not finding it, ends the process (`llama_vocab::byte_to_token`). They
+    are replaced by the unknown token before it sees them, as transformers does.
+    """
+
+    def __init__(self, pieces: set[str], unknown: str) -> None:
+        self._pieces, self._unknown = pieces, unknown
+
+    def fill(self, text: str) -> str:
+        runs = groupby(text, key=self._is_known)
+        return "".join("".join(run) if known else self._unknown for known, run in runs)
+
+    def _is_known(self, character: str) -> bool:
+        if ("▁" if character == " " else character) in self._pieces:
+            return True
+        return all(f"<0x{byte:02X}>" in self._pieces for byte in character.encode())
+
+
+def _gaps(library: Any, vocab: Any, size: int) -> _Gaps | None:
+    if library.llama_vocab_type(vocab) != library.LLAMA_VOCAB_TYPE_SPM:
+        return None
+    texts = [library.llama_vocab_get_text(vocab, token).decode("utf-8", "replace") for token in range(size)]
+    pieces = {text for text in texts if len(text) == 1 or (len(text) == 6 and text.startswith("<0x"))}
+    if all(f"<0x{byte:02X}>" in pieces for byte in range(256)):
+        return None
+    is_unknown = library.LLAMA_TOKEN_ATTR_UNKNOWN
+    unknown = (text for token, text in enumerate(texts) if library.llama_vocab_get_attr(vocab, token) & is_unknown)
+    return _Gaps(pieces, next(unknown, ""))
 
 
 def _last_words() -> str | None:

@@ -1,0 +1,223 @@
+"""The decode loop on a model whose answers are written down: every way to stop, reuse, and what usage says."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from kaggle_magics.errors import EngineError, OptionError
+from kaggle_magics.models.engines.decoding import Interrupted, LocalEngine
+from kaggle_magics.models.engines.protocol import EngineFacts
+from kaggle_magics.models.engines.sampling import Logits
+from kaggle_magics.models.engines.text import ByteDecoder
+from kaggle_magics.models.plan import PREFILL_CHUNK
+from kaggle_magics.models.request import Message, Piece, Request, Sampling
+
+END, BOS = 0, 1
+
+
+class Scripted:
+    """A model over bytes (token = byte + 2) that goes on with `script` after whatever prompt."""
+
+    def __init__(self, script: str = "", *, context: int = 4096, template: str | None = None) -> None:
+        self.script = [byte + 2 for byte in script.encode()] + [END]
+        self.facts = EngineFacts("scripted", "none", "cpu", "float32", context)
+        self.template = template
+        self.special_tokens = {"bos_token": "<s>"}
+        self.memory: list[int] = []
+        self.prompt = 0
+        self.read: list[list[int]] = []
+        self.croppable = True
+        self.after: int | None = None
+        self.stop_at: int | None = None
+        self.closed = False
+
+    def is_end(self, token: int) -> bool:
+        return token == END
+
+    def encode(self, text: str, *, add_special: bool) -> list[int]:
+        head, text = ([BOS], text[3:]) if text.startswith("<s>") else ([], text)
+        return [BOS] * add_special + head + [byte + 2 for byte in text.encode()]
+
+    def decoder(self, prompt: Sequence[int]) -> ByteDecoder:
+        self.prompt = len(prompt)
+        return ByteDecoder(lambda token: bytes([token - 2]) if token > 1 else b"")
+
+    def keep(self, length: int) -> int:
+        if not self.croppable and length != len(self.memory):
+            length = 0
+        del self.memory[length:]
+        return length
+
+    def evaluate(self, tokens: Sequence[int], stop: threading.Event) -> Logits:
+        if self.stop_at is not None and len(self.memory) + len(tokens) >= self.stop_at:
+            self.memory.extend(tokens[:1])
+            stop.set()
+            raise Interrupted
+        self.memory.extend(tokens)
+        self.read.append(list(tokens))
+        logits = np.zeros(258, np.float32)
+        answered = len(self.memory) - self.prompt
+        logits[self.script[answered] if 0 <= answered < len(self.script) else END] = 1.0
+        return logits
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def run(engine: LocalEngine, text: str, event: threading.Event | None = None, **sampling: object) -> tuple[str, Piece]:
+    request = Request.ask(text, template="none", sampling=Sampling(**sampling))  # type: ignore[arg-type]
+    pieces = list(engine.stream(request, event or threading.Event()))
+    return "".join(piece.text for piece in pieces), pieces[-1]
+
+
+def test_an_answer_that_ends() -> None:
+    text, last = run(LocalEngine(Scripted("Hé 😀")), "ab")
+    assert (text, last.stop_reason) == ("Hé 😀", "end")
+    assert last.usage is not None
+    # BOS and two bytes; the end token is no part of the answer.
+    assert (last.usage.prompt_tokens, last.usage.reused_tokens, last.usage.generated_tokens) == (3, 0, 8)
+    assert 0 < last.usage.seconds_to_first_token <= last.usage.seconds
+
+
+def test_max_tokens_and_the_rest_of_the_context() -> None:
+    text, last = run(LocalEngine(Scripted("Hello")), "ab", max_tokens=3)
+    assert (text, last.stop_reason) == ("Hel", "length")
+    text, last = run(LocalEngine(Scripted("Hello", context=5)), "ab", max_tokens=100)
+    assert (text, last.stop_reason) == ("He", "length")
+    # Cut inside a character: what cannot be shown is shown as broken, not left out.
+    assert run(LocalEngine(Scripted("é")), "ab", max_tokens=1)[0] == "\ufffd"
+
+
+def test_a_prompt_that_is_too_long_names_both_numbers() -> None:
+    with pytest.raises(OptionError, match=r"has 9 tokens; the model's context holds 9"):
+        run(LocalEngine(Scripted("x", context=9)), "12345678")
+    assert run(LocalEngine(Scripted("x", context=9)), "1234567")[0] == "x"
+
+
+def test_stop_strings_that_span_tokens_are_never_shown() -> None:
+    text, last = run(LocalEngine(Scripted("one END two")), "ab", stop=("END",))
+    assert (text, last.stop_reason) == ("one ", "stop_sequence")
+    text, last = run(LocalEngine(Scripted("one EN")), "ab", stop=("END",))
+    assert (text, last.stop_reason) == ("one EN", "end")
+
+
+def test_the_loop_stops_within_a_token() -> None:
+    engine, stop = LocalEngine(Scripted("x" * 100)), threading.Event()
+    seen = []
+    for piece in engine.stream(Request.ask("ab", template="none"), stop):
+        seen.append(piece)
+        if len(seen) == 3:
+            stop.set()
+    assert "".join(piece.text for piece in seen) == "xxx"
+    assert seen[-1].stop_reason == "interrupted"
+    assert run(engine, "ab", max_tokens=5)[0] == "xxxxx"
+
+
+def test_stopped_before_and_within_the_prompt() -> None:
+    stop = threading.Event()
+    stop.set()
+    model = Scripted("x")
+    text, last = run(LocalEngine(model), "ab", stop)
+    assert (text, last.stop_reason, model.read) == ("", "interrupted", [])
+    model = Scripted("x")
+    engine, prompt = LocalEngine(model), "p" * (3 * PREFILL_CHUNK)
+    model.stop_at = 2 * PREFILL_CHUNK + 10
+    text, last = run(engine, prompt)
+    assert (text, last.stop_reason) == ("", "interrupted")
+    assert last.usage is not None and last.usage.generated_tokens == 0
+    # The chunks that were read stay; the one that broke off is read again.
+    model.stop_at = None
+    text, last = run(engine, prompt)
+    assert (text, last.stop_reason) == ("x", "end")
+    assert last.usage is not None and last.usage.reused_tokens == 2 * PREFILL_CHUNK
+    assert model.memory[: last.usage.prompt_tokens] == model.encode(prompt, add_special=True)
+
+
+def test_long_prompts_are_read_in_chunks() -> None:
+    model = Scripted("x")
+    run(LocalEngine(model), "p" * (PREFILL_CHUNK + 5))
+    assert [len(tokens) for tokens in model.read][:2] == [PREFILL_CHUNK, 6]
+
+
+def test_a_common_beginning_is_reused() -> None:
+    model = Scripted("answer")
+    engine = LocalEngine(model)
+    run(engine, "The document. Question one?")
+    text, last = run(engine, "The document. Question two?")
+    assert text == "answer" and last.usage is not None
+    assert last.usage.reused_tokens == 1 + len("The document. Question ")
+    # The same prompt again: only its last token is read.
+    _, last = run(engine, "The document. Question two?")
+    assert last.usage is not None and last.usage.reused_tokens == last.usage.prompt_tokens - 1
+    # The answer is part of the next prompt, as in a conversation.
+    _, last = run(engine, "The document. Question two?answer. And?")
+    assert last.usage is not None and last.usage.reused_tokens == 1 + len("The document. Question two?answer")
+    model.croppable = False
+    text, last = run(engine, "The document. Question three?")
+    assert text == "answer" and last.usage is not None and last.usage.reused_tokens == 0
+
+
+def test_an_abandoned_answer_leaves_the_engine_usable() -> None:
+    engine = LocalEngine(Scripted("x" * 50))
+    stream = engine.stream(Request.ask("ab", template="none"), threading.Event())
+    next(stream)
+    stream.close()
+    assert run(engine, "ab", max_tokens=2)[0] == "xx"
+
+
+def test_an_error_in_the_middle_leaves_the_engine_usable(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = Scripted("abc")
+    engine = LocalEngine(model)
+    evaluate = model.evaluate
+
+    def fails(tokens: Sequence[int], stop: threading.Event) -> Logits:
+        if len(model.memory) > 4:
+            raise KeyboardInterrupt
+        return evaluate(tokens, stop)
+
+    monkeypatch.setattr(model, "evaluate", fails)
+    with pytest.raises(KeyboardInterrupt):
+        run(engine, "ab")
+    monkeypatch.setattr(model, "evaluate", evaluate)
+    assert run(engine, "ab")[0] == "abc"
+
+
+def test_bos_is_written_once() -> None:
+    own = "{{ bos_token }}{% for m in messages %}{{ m.content }}{% endfor %}"
+    model = Scripted("x", template=own)
+    engine = LocalEngine(model)
+    list(engine.stream(Request.ask("ab"), threading.Event()))
+    assert model.memory[:3] == [BOS, ord("a") + 2, ord("b") + 2]
+    assert engine.render(Request.ask("ab")) == "<s>ab"
+    assert engine.render(Request.ask("ab", template="none")) == "<s>ab"
+    assert engine.render(Request.ask("ab", template="chatml")).startswith("<s><|im_start|>")
+    assert engine.render(Request.ask("ab", template="mistral")).count("<s>") == 1
+
+
+def test_white_space_after_a_template_is_no_answer() -> None:
+    model = Scripted(" \n Hello ", template="{% for m in messages %}{{ m.content }}{% endfor %}:")
+    request = Request((Message("user", "hi"),))
+    text = "".join(piece.text for piece in LocalEngine(model).stream(request, threading.Event()))
+    assert text == "Hello "
+    assert run(LocalEngine(Scripted(" \n Hello ")), "hi")[0] == " \n Hello "
+
+
+def test_closed_twice_and_used_after() -> None:
+    model = Scripted("x")
+    engine = LocalEngine(model)
+    engine.close()
+    engine.close()
+    assert model.closed
+    with pytest.raises(EngineError, match="unloaded"):
+        run(engine, "ab")
+    with pytest.raises(EngineError, match="unloaded"):
+        engine.count_tokens("ab")
+
+
+def test_tokens_of_a_text() -> None:
+    assert LocalEngine(Scripted()).count_tokens("abc") == 3
+    assert LocalEngine(Scripted()).count_tokens("") == 0

@@ -1,0 +1,200 @@
+"""The transformers engine says what `generate` says, and refuses in one line what it cannot run."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kaggle_magics.errors import CheckpointError, OptionError
+from kaggle_magics.models.checkpoint import read_checkpoint
+from kaggle_magics.models.engines.protocol import Engine
+from kaggle_magics.models.engines.registry import load_engine
+from kaggle_magics.models.plan import make_plan
+from kaggle_magics.models.request import Message
+
+pytest.importorskip("transformers", reason="transformers is not installed")
+
+SHARED = ["stories260k", "tinystories-656k", "cardputer-chat-3m"]
+PROMPTS = ["Once upon a time", "The cat said: ", "a, b, and 😀"]
+
+
+def library_answer(path: Path, prompt: str | list[dict[str, str]], tokens: int) -> str:
+    """What the library itself makes of a prompt: generate(do_sample=False), decoded with what came before it."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(path)
+    model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
+    if isinstance(prompt, str):
+        ids = tokenizer(prompt, return_tensors="pt")["input_ids"]
+    else:
+        text = tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=False)
+        ids = tokenizer(text, add_special_tokens=False, return_tensors="pt")["input_ids"]
+    output = model.generate(
+        ids,
+        attention_mask=torch.ones_like(ids),
+        do_sample=False,
+        max_new_tokens=tokens,
+        pad_token_id=0,
+    )[0]
+    before = tokenizer.decode(ids[0], skip_special_tokens=True)
+    return str(tokenizer.decode(output, skip_special_tokens=True)[len(before) :])
+
+
+def check(engine: Engine, path: Path, ask: Any, tokens: int = 60) -> None:
+    for prompt in PROMPTS:
+        assert ask(engine, prompt, max_tokens=tokens)[0] == library_answer(path, prompt, tokens)
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_greedy_text_is_that_of_generate_on_real_models(
+    name: str, shared: Path, open_engine: Callable[..., Engine], ask: Any
+) -> None:
+    path = shared / "models" / name
+    check(open_engine(path), path, ask)
+
+
+def test_greedy_text_is_that_of_generate(tiny_llama: Path, open_engine: Callable[..., Engine], ask: Any) -> None:
+    check(open_engine(tiny_llama), tiny_llama, ask)
+
+
+def test_with_a_sentencepiece_vocabulary(
+    sentencepiece_llama: Path, open_engine: Callable[..., Engine], ask: Any
+) -> None:
+    check(open_engine(sentencepiece_llama), sentencepiece_llama, ask)
+
+
+@pytest.mark.parametrize("name", ["cardputer-chat-3m"])
+def test_chat_is_that_of_the_template(name: str, shared: Path, open_engine: Callable[..., Engine], ask: Any) -> None:
+    path = shared / "models" / name
+    wanted = library_answer(path, [{"role": "user", "content": "Hello, how are you?"}], 40)
+    text, last = ask(open_engine(path), "Hello, how are you?", template="auto", max_tokens=40)
+    assert text == wanted.lstrip() and last.stop_reason == "end"
+
+
+def test_a_sliding_window_reuses_only_what_it_still_has(tmp_path: Path, tiny_llama: Path, ask: Any) -> None:
+    import torch
+    from transformers import MistralConfig, MistralForCausalLM
+
+    config = json.loads((tiny_llama / "config.json").read_text())
+    kept = ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")
+    for file in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(tiny_llama / file, tmp_path)
+    with torch.random.fork_rng():
+        torch.manual_seed(4)
+        MistralForCausalLM(
+            MistralConfig(
+                **{key: config[key] for key in kept},
+                num_key_value_heads=2,
+                sliding_window=16,
+                max_position_embeddings=512,
+                eos_token_id=2,
+                initializer_range=0.2,
+            )
+        ).save_pretrained(tmp_path)
+    engine = load_engine(make_plan(read_checkpoint(tmp_path)))
+    prompt = "The library opens at nine and closes at six, from Monday"
+    wanted = library_answer(tmp_path, prompt, 30)
+    assert ask(engine, prompt, max_tokens=30)[0] == wanted
+    ask(engine, prompt + " to Friday [1]. And then?")
+    assert ask(engine, prompt, max_tokens=30)[0] == wanted
+    engine.close()
+
+
+def test_half_precision(tiny_llama: Path, ask: Any) -> None:
+    for dtype in ("bfloat16", "float16"):
+        engine = load_engine(make_plan(read_checkpoint(tiny_llama), dtype=dtype))
+        assert engine.facts.dtype == dtype
+        assert ask(engine, "The library", max_tokens=5)[0]
+        engine.close()
+
+
+def test_a_shorter_context_is_kept(tiny_llama: Path, ask: Any) -> None:
+    engine = load_engine(make_plan(read_checkpoint(tiny_llama), context=16))
+    assert ask(engine, "What", max_tokens=100)[1].stop_reason in ("length", "end")
+    with pytest.raises(OptionError, match="context holds 16"):
+        ask(engine, "What is the capital of Peru? " * 10)
+    engine.close()
+
+
+def test_loading_is_quiet(
+    tiny_llama: Path, capfd: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
+) -> None:
+    load_engine(make_plan(read_checkpoint(tiny_llama))).close()
+    captured = capfd.readouterr()
+    assert (captured.out, captured.err) == ("", "")
+    assert not recwarn.list
+
+
+def copy(folder: Path, tmp_path: Path, **config: Any) -> Path:
+    target = tmp_path / "copy"
+    shutil.copytree(folder, target)
+    file = target / "config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **config}))
+    return target
+
+
+def refused(path: Path) -> str:
+    with pytest.raises(CheckpointError) as caught:
+        load_engine(make_plan(read_checkpoint(path)))
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_weights_cut_short(tiny_llama: Path, tmp_path: Path) -> None:
+    path = copy(tiny_llama, tmp_path)
+    weights = path / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    assert "cut short" in refused(path)
+
+
+def test_weights_that_are_missing(tiny_llama: Path, tmp_path: Path) -> None:
+    assert "lacks" in refused(copy(tiny_llama, tmp_path, num_hidden_layers=3))
+
+
+def test_an_architecture_nobody_knows(tiny_llama: Path, tmp_path: Path) -> None:
+    path = copy(tiny_llama, tmp_path, model_type="quux", architectures=["QuuxForCausalLM"])
+    assert "does not know the QuuxForCausalLM" in refused(path)
+
+
+def test_code_of_the_checkpoint_is_never_run(tiny_llama: Path, tmp_path: Path) -> None:
+    path = copy(
+        tiny_llama,
+        tmp_path,
+        model_type="quux",
+        auto_map={"AutoConfig": "evil.Config", "AutoModelForCausalLM": "evil.Model"},
+    )
+    marker = tmp_path / "was-run"
+    (path / "evil.py").write_text(f"open({str(marker)!r}, 'w')\nclass Config: ...\nclass Model: ...\n")
+    assert "never executed" in refused(path)
+    assert not marker.exists()
+
+
+def test_a_missing_tokenizer(tiny_llama: Path, tmp_path: Path) -> None:
+    path = copy(tiny_llama, tmp_path)
+    for file in path.glob("tokenizer*"):
+        file.unlink()
+    assert "cannot be loaded" in refused(path)
+
+
+def test_an_encoder_decoder_is_refused(tmp_path: Path, tiny_llama: Path) -> None:
+    path = copy(tiny_llama, tmp_path)
+    checkpoint = replace(read_checkpoint(path), path=tmp_path / "gone")
+    with pytest.raises(CheckpointError, match="cannot be loaded"):
+        load_engine(make_plan(checkpoint))
+
+
+def test_system_text_reaches_a_model_whose_template_has_no_place_for_it(
+    shared: Path, open_engine: Callable[..., Engine]
+) -> None:
+    from kaggle_magics.models.request import Request
+
+    engine = open_engine(shared / "models" / "cardputer-chat-3m")
+    messages = (Message("system", "Be kind."), Message("user", "Hello"))
+    assert engine.render(Request(messages)) == "User: Be kind.\n\nHello\nBot:"

@@ -79,7 +79,9 @@ def build(source: str) -> bytes:
         fonts = "<< /Font << /F1 3 0 R /F2 4 0 R >> >>"
         box = f"[0 0 {WIDTH} {HEIGHT}]"
         reference = f"{6 + 2 * number} 0 R"
-        objects.append(f"<< /Type /Page /Parent 2 0 R /MediaBox {box} /Resources {fonts} /Contents {reference} >>".encode())
+        objects.append(
+            f"<< /Type /Page /Parent 2 0 R /MediaBox {box} /Resources {fonts} /Contents {reference} >>".encode()
+        )
         content = content_of(page)
         objects.append(b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content))
     data = b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n"

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
 
-from kaggle_magics import wording
+from kaggle_magics import __version__, wording
 from kaggle_magics.errors import CollectionError, OptionError
-from kaggle_magics.generation.answer import Answer
-from kaggle_magics.models.request import Request, Sampling
+from kaggle_magics.generation.answer import Answer, RunCard
+from kaggle_magics.models.request import Message, Request, Sampling, Usage
+from kaggle_magics.rag.embeddings import Embedder
+from kaggle_magics.rag.extracts import best_extracts
 from kaggle_magics.rag.passages import Hit, Passage
 from kaggle_magics.rag.sentences import sentence_spans
 
@@ -48,21 +52,25 @@ def grounded_request(
 ) -> tuple[Request, list[Hit]]:
     """The request for an answer from `hits` and the hits that fit into it, numbered from 1 in their order.
 
-    `budget` is the tokens the prompt may take, the template included. Hits are taken best first; one that does not fit is
-    left out and smaller ones after it may still fit; equal texts are given once. When not even the best fits, it is cut
-    at a sentence or a word (its offsets with it). Raises `OptionError` when the question leaves no room for a passage,
-    and `CollectionError` without hits.
+    `budget` is the model's context in tokens: prompt, template and answer together. The answer's share is
+    `sampling.max_tokens`, at most a quarter of it, since an answer from passages is short. Hits are taken best first;
+    one that does not fit is left out and smaller ones after it may still fit; equal texts are given once. When not even
+    the best fits, it is cut at a sentence or a word (its offsets with it). Raises `OptionError` when the question
+    leaves no room for a passage, and `CollectionError` without hits.
     """
     if not hits:
         raise CollectionError("There are no passages to answer from.", "Ingest documents first: %rag_ingest PATH")
-    room = budget - TEMPLATE_TOKENS - count_tokens(wording.GROUNDED_SYSTEM)
+    answer_tokens = min(sampling.max_tokens, budget // 4)
+    room = budget - answer_tokens - TEMPLATE_TOKENS - count_tokens(wording.GROUNDED_SYSTEM)
 
     def fits(chosen: Sequence[Hit]) -> bool:
         return count_tokens(wording.grounded_question(_pairs(chosen), question)) <= room
 
     used: list[Hit] = []
     for hit in hits:
-        known = any((hit.passage.text, hit.passage.context) == (other.passage.text, other.passage.context) for other in used)
+        known = any(
+            (hit.passage.text, hit.passage.context) == (other.passage.text, other.passage.context) for other in used
+        )
         if not known and fits([*used, hit]):
             used.append(hit)
     if not used:
@@ -85,6 +93,40 @@ def finish(answer: Answer, used_hits: Sequence[Hit]) -> GroundedAnswer:
         hits=tuple(used_hits),
         refused=refused,
         unknown_citations=tuple(number for number in numbers if not 1 <= number <= len(used_hits)),
+    )
+
+
+def extractive(question: str, hits: Sequence[Hit], *, embedder: Embedder | None) -> GroundedAnswer:
+    """An answer without a model: the sentences nearest to the question, each with its citation, a line each.
+
+    Refuses when none is near enough (`extracts.THRESHOLD`). The run card's model and engine are "extracts".
+    """
+    begin = time.perf_counter()
+    extracts = best_extracts(question, hits, embedder)
+    text = "\n".join(f"{extract.text} {wording.citation(extract.number)}" for extract in extracts) or wording.REFUSAL
+    seconds = time.perf_counter() - begin
+    numbers = dict.fromkeys(extract.number for extract in extracts)
+    return GroundedAnswer(
+        text=text,
+        stop_reason="end",
+        usage=Usage(0, 0, 0, seconds, seconds),
+        card=RunCard(
+            model="extracts",
+            source=embedder.name if embedder else "",
+            engine="extracts",
+            library=f"kaggle_magics {__version__}",
+            device="cpu",
+            dtype="",
+            messages=(Message("user", question),),
+            template="none",
+            sampling=Sampling(seed=0),
+            version=__version__,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+        ),
+        citations=tuple(Citation(number, hits[number - 1].passage) for number in numbers),
+        hits=tuple(hits),
+        refused=not extracts,
+        extractive=True,
     )
 
 

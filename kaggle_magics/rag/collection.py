@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kaggle_magics.errors import CollectionError, MissingExtra, ModelNotFound
+from kaggle_magics.errors import CollectionError
+from kaggle_magics.rag.embedder_choice import choose_embedder, remember_embedder
 from kaggle_magics.rag.embedding_cache import EmbeddingCache
-from kaggle_magics.rag.embedding_models import find_embedder, why_none
 from kaggle_magics.rag.embeddings import Embedder
 from kaggle_magics.rag.ingestion import Ingestion, IngestProgress, IngestReport, embedded_text
 from kaggle_magics.rag.locking import FolderLock
@@ -76,7 +76,8 @@ class Collection:
             self.path = self._take_folder(path)
             self._records = Records(self.path / FILE, temporary=self.temporary)
             self._closing.callback(self._records.close)
-            self.embedder = self._choose_embedder(embedder)
+            self.embedder, warning = choose_embedder(self._records, embedder, name)
+            self._warnings += [warning] if warning else []
         except BaseException:
             self._closing.close()
             raise
@@ -100,7 +101,7 @@ class Collection:
         splitter = make_splitter(chunk_size, chunk_overlap)
         with self._working(), contextlib.closing(EmbeddingCache()) as cache:
             begin = time.perf_counter()
-            run = Ingestion(self._records, splitter, self._usable_embedder(), cache, on_progress)
+            run = Ingestion(self._records, splitter, self._remembered_embedder(), cache, on_progress)
             try:
                 rows = run.run(paths)
                 filled = self._fill_vectors(cache)
@@ -109,8 +110,14 @@ class Collection:
                     synchronise(self._index, self._records)
             documents, passages = self._records.counts()
             return IngestReport(
-                rows, self.name, documents, passages, run.embedded + filled,
-                self.embedder.name if self.embedder else None, time.perf_counter() - begin, tuple(self._all_warnings()),
+                rows,
+                self.name,
+                documents,
+                passages,
+                run.embedded + filled,
+                self.embedder.name if self.embedder else None,
+                time.perf_counter() - begin,
+                tuple(self._warnings),
             )
 
     def search(
@@ -124,7 +131,8 @@ class Collection:
     ) -> list[Hit]:
         """The best passages for a question, best first; empty when nothing fits.
 
-        `mode` is "hybrid", "vector" or "lexical"; `where` keeps to sources and pages: `{"source": "a.md", "page": [1, 2]}`.
+        `mode` is "hybrid", "vector" or "lexical"; `where` keeps to sources and pages, such as
+        `{"source": "a.md", "page": [1, 2]}`.
         Raises `CollectionError` when the collection is empty, `OptionError` on bad arguments.
         """
         with self._working():
@@ -132,11 +140,17 @@ class Collection:
             if not sources:
                 raise CollectionError(f"The collection {self.name!r} is empty.", "Fill it first: %rag_ingest PATH")
             chosen = make_where(where, sources)
-            embedder = None if mode == "lexical" else self._usable_embedder()
+            embedder = None if mode == "lexical" else self._remembered_embedder()
             index = self._opened_index() if embedder is not None else None
             return search_records(
-                question, records=self._records, index=index, embedder=embedder,
-                passages=passages, mode=mode, where=chosen, fusion=fusion,
+                question,
+                records=self._records,
+                index=index,
+                embedder=embedder,
+                passages=passages,
+                mode=mode,
+                where=chosen,
+                fusion=fusion,
             )
 
     def document_text(self, document_id: str) -> str:
@@ -151,9 +165,17 @@ class Collection:
             dimension = self._records.get_meta("dimension")
             size = sum(path.stat().st_size for path in self.path.rglob("*") if path.is_file())
             return CollectionFacts(
-                self.name, documents, passages, self.embedder.name if self.embedder else None,
-                int(dimension) if dimension and self.embedder else None, self.store, self.path, self.temporary, size,
-                tuple(self._records.sources()), tuple(self._all_warnings()),
+                self.name,
+                documents,
+                passages,
+                self.embedder.name if self.embedder else None,
+                int(dimension) if dimension and self.embedder else None,
+                self.store,
+                self.path,
+                self.temporary,
+                size,
+                tuple(self._records.sources()),
+                tuple(self._warnings),
             )
 
     def forget(self, source: str) -> int:
@@ -187,7 +209,9 @@ class Collection:
         """One call at a time; SQLite's errors as ours."""
         with self._guard:
             if self.closed:
-                raise CollectionError(f"The collection {self.name!r} is closed.", "Open it again, or ingest into a new one.")
+                raise CollectionError(
+                    f"The collection {self.name!r} is closed.", "Open it again, or ingest into a new one."
+                )
             try:
                 yield
             except sqlite3.Error as error:
@@ -229,43 +253,10 @@ class Collection:
         self._warnings.append(f"{folder} is read-only: a copy in temporary space is used, changes to it do not last.")
         return copy
 
-    def _choose_embedder(self, wanted: str | os.PathLike[str] | Embedder | None) -> Embedder | None:
-        """The embedder to use; what the collection was embedded with must stay the same while it holds vectors."""
-        stored_name, stored_identity = self._records.get_meta("embedder"), self._records.get_meta("embedder_identity")
-        if stored_identity is None or self._records.counts()[1] == 0:
-            chosen = find_embedder(wanted)
-            if chosen is None:
-                self._warnings.append(why_none())
-            return chosen
-        try:
-            chosen = find_embedder(stored_name if wanted is None else wanted)
-        except ModelNotFound:
-            if wanted is not None:
-                raise
-            chosen = None
-        if chosen is not None and chosen.identity == stored_identity:
-            return chosen
-        if wanted is not None:
-            raise CollectionError(
-                f"The collection {self.name!r} was embedded with {stored_name}, not with {chosen.name if chosen else wanted}.",
-                "Leave the embedder out, or ingest into another collection.",
-            )
-        self._warnings.append(
-            f"The collection was embedded with {stored_name}, which is not at hand, so search is by words only. Attach it."
-        )
-        return None
-
-    def _usable_embedder(self) -> Embedder | None:
-        """The embedder, once it proved that its library is there; its identity is written down with the first use."""
-        if self.embedder is None:
-            return None
-        try:
-            if self._records.get_meta("embedder_identity") != self.embedder.identity:
-                facts = {"embedder": self.embedder.name, "embedder_identity": self.embedder.identity}
-                self._records.set_meta({**facts, "dimension": str(self.embedder.dimension)})
-        except MissingExtra as error:
-            self._warnings.append(f"Search is by words only: {error}")
-            self.embedder = None
+    def _remembered_embedder(self) -> Embedder | None:
+        """The embedder, after its identity was written down beside the vectors it makes."""
+        if self.embedder is not None:
+            remember_embedder(self._records, self.embedder)
         return self.embedder
 
     def _fill_vectors(self, cache: EmbeddingCache) -> int:
@@ -285,6 +276,3 @@ class Collection:
             synchronise(index, self._records)
             self._index = index
         return self._index
-
-    def _all_warnings(self) -> Iterator[str]:
-        return iter(dict.fromkeys(self._warnings))

@@ -67,7 +67,9 @@ class EmbeddingCache:
                 for start in range(0, len(wanted), 500):
                     some = wanted[start : start + 500]
                     marks = ",".join("?" * len(some))
-                    found.update(self._connection.execute(f"SELECT key, vector FROM vectors WHERE key IN ({marks})", some))
+                    found.update(
+                        self._connection.execute(f"SELECT key, vector FROM vectors WHERE key IN ({marks})", some)
+                    )
         return found
 
     def _write(self, vectors: dict[bytes, bytes]) -> None:
@@ -94,7 +96,9 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=5, check_same_thread=False)
     try:
         connection.execute("PRAGMA synchronous = OFF")
-        connection.execute("CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID")
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID"
+        )
         connection.commit()
     except sqlite3.Error:
         connection.close()

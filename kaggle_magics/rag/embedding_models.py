@@ -18,11 +18,13 @@ PACKAGE_MODEL = "all-MiniLM-L6-v2"
 _DEPTH = 8
 
 
-def find_embedder(reference: str | os.PathLike[str] | Embedder | None = None) -> Embedder | None:
+def find_embedder(
+    reference: str | os.PathLike[str] | Embedder | None = None, *, download: bool = True
+) -> Embedder | None:
     """The embedder of a collection; None when there is none (search is lexical then). Loads no weights.
 
-    `reference` is an embedder, a model folder, a name or a part of the path of an attached model, a Hugging Face id that
-    is in the local cache (or can be downloaded when there is internet), or None for the best that is at hand.
+    `reference` is an embedder, a model folder, a name or a part of the path of an attached model, a Hugging Face id
+    that is in the local cache (or, with `download`, on the hub), or None for the best that is at hand.
     Raises `ModelNotFound` for a name that leads nowhere.
     """
     if reference is None:
@@ -33,13 +35,23 @@ def find_embedder(reference: str | os.PathLike[str] | Embedder | None = None) ->
     folder = Path(name).expanduser()
     if (folder / "modules.json").is_file() or (folder / "config.json").is_file():
         return SentenceTransformerEmbedder(folder, folder.resolve().name)
-    return _attached(name) or _packaged(name) or _cached(name) or _downloaded(name)
+    found = _attached(name) or _packaged(name) or _cached(name) or (_downloaded(name) if download else None)
+    if found is None:
+        known = [_name_of(folder) for folder in attached_folders()]
+        known += [PACKAGE_MODEL] if installed(PACKAGE) else []
+        hint = did_you_mean(name, known) or (
+            f"At hand: {', '.join(known)}." if known else f"Run: {install_line(PACKAGE)}"
+        )
+        raise ModelNotFound(f"No embedding model {name!r} is attached, cached or reachable.", hint)
+    return found
 
 
 def why_none() -> str:
     """One line for a collection without an embedder: what is missing and how to get it."""
     line = install_line(PACKAGE if installed("sentence_transformers") else "sentence_transformers")
-    return f"No embedding model is at hand, so search is by words only. Attach a sentence-transformers model, or run: {line}"
+    return (
+        f"No embedding model is at hand: search is by words only. Attach a sentence-transformers model, or run: {line}"
+    )
 
 
 def _best() -> Embedder | None:
@@ -65,7 +77,7 @@ def attached_folders() -> Iterator[Path]:
 
 
 def _name_of(folder: Path) -> str:
-    """An attached model's name: its folder's, or for `<model>/<framework>/<variation>/<version>` the first that speaks."""
+    """An attached model's name: the last part of its path that says something (no framework, no version)."""
     speaking = (part for part in reversed(folder.parts) if not part.isdigit() and part.lower() not in _PLAIN)
     return next(speaking, folder.name)
 
@@ -113,7 +125,7 @@ def _cached(name: str) -> Embedder | None:
     return None
 
 
-def _downloaded(name: str) -> Embedder:
+def _downloaded(name: str) -> Embedder | None:
     """Fetch a model that was asked for by name, when the environment allows it and the hub answers at once."""
     offline = any(os.environ.get(variable, "0").upper() in ("1", "TRUE", "YES", "ON") for variable in _OFFLINE)
     if not offline and installed("huggingface_hub") and not name.startswith((".", "/", "~")):
@@ -122,15 +134,13 @@ def _downloaded(name: str) -> Embedder:
         for repository in _repositories(name):
             try:
                 huggingface_hub.hf_hub_download(repository, "modules.json", etag_timeout=3)
-                folder = huggingface_hub.snapshot_download(repository, ignore_patterns=["onnx/*", "openvino/*", "*.ot", "*.h5"])
+                folder = huggingface_hub.snapshot_download(
+                    repository, ignore_patterns=["onnx/*", "openvino/*", "*.ot", "*.h5"]
+                )
             except Exception:  # no route, no such repository, gated, full disk: all end in the one line below
                 continue
             return SentenceTransformerEmbedder(Path(folder), repository.rsplit("/", 1)[-1])
-    known = [_name_of(folder) for folder in attached_folders()]
-    if installed(PACKAGE):
-        known.append(PACKAGE_MODEL)
-    hint = did_you_mean(name, known) or (f"At hand: {', '.join(known)}." if known else f"Run: {install_line(PACKAGE)}")
-    raise ModelNotFound(f"No embedding model {name!r} is attached, cached or reachable.", hint)
+    return None
 
 
 _OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")

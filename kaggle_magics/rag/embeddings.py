@@ -93,7 +93,8 @@ class SentenceTransformerEmbedder:
         return self._encode(list(texts), "document")
 
     def embed_query(self, text: str) -> Vectors:
-        return self._encode([text], "query")[0]
+        vector: Vectors = self._encode([text], "query")[0]
+        return vector
 
     def _encode(self, texts: list[str], role: str) -> Vectors:
         model = self._loaded()
@@ -126,7 +127,8 @@ def unit(vectors: Any) -> Vectors:
     """Rows scaled to length 1 in float32; a zero row stays zero."""
     array = np.asarray(vectors, dtype=np.float32)
     length = np.linalg.norm(array, axis=-1, keepdims=True)
-    return np.divide(array, length, out=np.zeros_like(array), where=length > 0)
+    scaled: Vectors = np.divide(array, length, out=np.zeros_like(array), where=length > 0)
+    return scaled
 
 
 def fingerprint(folder: Path) -> str:

@@ -174,9 +174,13 @@ class Ingestion:
             offset += len(one.pieces)
             # A second source of this run may have taken the label meanwhile.
             label = one.label if self.records.uri_of(one.label) in (None, one.source.uri) else one.source.uri
-            self.records.replace(one.source.uri, label, one.content_hash, self.splitter.key, one.document, one.pieces, mine)
+            self.records.replace(
+                one.source.uri, label, one.content_hash, self.splitter.key, one.document, one.pieces, mine
+            )
             empty = one.document.empty_pages
-            reason = f"no text on page{'s' if len(empty) > 1 else ''} {', '.join(map(str, empty[:20]))}" if empty else ""
+            reason = (
+                f"no text on page{'s' if len(empty) > 1 else ''} {', '.join(map(str, empty[:20]))}" if empty else ""
+            )
             spent = one.seconds + share * len(one.pieces) + time.perf_counter() - begin
             self._rows[one.number] = IngestRow(
                 label, one.status, reason, one.document.pages, len(one.document.text), len(one.pieces), spent

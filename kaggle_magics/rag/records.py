@@ -23,7 +23,8 @@ from kaggle_magics.rag.splitting import Piece
 
 FILE = "records.sqlite"
 _SELECT = (
-    'SELECT p.id, p.document_id, d.source, p.start, p."end", p.text, p.context, p.page, p.slide, p.sheet, p."row", p.cell '
+    'SELECT p.id, p.document_id, d.source, p.start, p."end", p.text, p.context, '
+    'p.page, p.slide, p.sheet, p."row", p.cell '
     "FROM passages p JOIN documents d ON d.id = p.document_id "
 )
 
@@ -78,20 +79,23 @@ class Records:
 
     def counts(self) -> tuple[int, int]:
         """Documents and passages."""
-        return self._connection.execute("SELECT (SELECT count(*) FROM documents), (SELECT count(*) FROM passages)").fetchone()
+        query = "SELECT (SELECT count(*) FROM documents), (SELECT count(*) FROM passages)"
+        documents, passages = self._connection.execute(query).fetchone()
+        return documents, passages
 
     def sources(self) -> list[SourceFacts]:
         """All sources by name."""
         query = (
-            "SELECT d.source, d.uri, length(d.text), (SELECT count(*) FROM passages p WHERE p.document_id = d.id), d.pages "
-            "FROM documents d ORDER BY d.source"
+            "SELECT d.source, d.uri, length(d.text), "
+            "(SELECT count(*) FROM passages p WHERE p.document_id = d.id), d.pages FROM documents d ORDER BY d.source"
         )
         return [SourceFacts(*row) for row in self._connection.execute(query)]
 
     def state_of(self, uri: str) -> tuple[str, str, str] | None:
         """`(source, content_hash, splitter)` of what is stored for a uri."""
         query = "SELECT source, content_hash, splitter FROM documents WHERE uri = ?"
-        return self._connection.execute(query, (uri,)).fetchone()
+        row = self._connection.execute(query, (uri,)).fetchone()
+        return tuple(row) if row else None
 
     def uri_of(self, source: str) -> str | None:
         row = self._connection.execute("SELECT uri FROM documents WHERE source = ?", (source,)).fetchone()
@@ -103,7 +107,8 @@ class Records:
             "SELECT d.pages, length(d.text), (SELECT count(*) FROM passages p WHERE p.document_id = d.id) "
             "FROM documents d WHERE d.uri = ?"
         )
-        return self._connection.execute(query, (uri,)).fetchone()
+        pages, characters, passages = self._connection.execute(query, (uri,)).fetchone()
+        return pages, characters, passages
 
     def document_text(self, document_id: str) -> str:
         row = self._connection.execute("SELECT text FROM documents WHERE id = ?", (document_id,)).fetchone()
@@ -137,11 +142,13 @@ class Records:
         with self._transaction():
             self._connection.execute("DELETE FROM documents WHERE uri = ?", (uri,))
             self._connection.execute(
-                "INSERT INTO documents (id, uri, source, content_hash, splitter, pages, text) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO documents (id, uri, source, content_hash, splitter, pages, text) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (document_id, uri, source, content_hash, splitter, document.pages, document.text),
             )
             self._connection.executemany(
-                'INSERT INTO passages (id, document_id, start, "end", text, context, page, slide, sheet, "row", cell, vector) '
+                'INSERT INTO passages (id, document_id, start, "end", text, context, '
+                'page, slide, sheet, "row", cell, vector) '
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 rows,
             )
@@ -161,13 +168,18 @@ class Records:
         found: dict[str, Passage] = {}
         for some in _batches(list(ids)):
             query = f"{_SELECT}WHERE p.id IN ({_marks(some)})"
-            for row in self._connection.execute(query, some):
-                found[row[0]] = Passage(*row[:7], Place(*row[7:]))
+            for key, document_id, source, start, end, text, context, *place in self._connection.execute(query, some):
+                found[key] = Passage(key, document_id, source, start, end, text, context, Place(*place))
         return found
 
     def passage_ids(self) -> set[str]:
         """Ids of all passages that have a vector."""
         return {row[0] for row in self._connection.execute("SELECT id FROM passages WHERE vector IS NOT NULL")}
+
+    def has_vectors(self) -> bool:
+        """Whether any passage was embedded."""
+        query = "SELECT EXISTS (SELECT 1 FROM passages WHERE vector IS NOT NULL)"
+        return bool(self._connection.execute(query).fetchone()[0])
 
     def vector_rows(self, ids: Iterable[str] | None = None) -> Iterator[tuple[str, str, int | None, Vectors]]:
         """`(id, source, page, vector)` of passages that have a vector, in a fixed order; all, or those of `ids`."""
@@ -175,9 +187,11 @@ class Records:
             "SELECT p.id, d.source, p.page, p.vector FROM passages p JOIN documents d ON d.id = p.document_id "
             "WHERE p.vector IS NOT NULL"
         )
-        batches = [([], f"{query} ORDER BY p.number")] if ids is None else [
-            (some, f"{query} AND p.id IN ({_marks(some)})") for some in _batches(list(ids))
-        ]
+        batches = (
+            [([], f"{query} ORDER BY p.number")]
+            if ids is None
+            else [(some, f"{query} AND p.id IN ({_marks(some)})") for some in _batches(list(ids))]
+        )
         for some, statement in batches:
             for passage_id, source, page, vector in self._connection.execute(statement, some):
                 yield passage_id, source, page, unit(np.frombuffer(vector, "<f2"))
@@ -236,11 +250,14 @@ def blob(vector: Vectors) -> bytes:
 
 
 def _conditions(where: Where | None) -> tuple[str, list[str | int]]:
+    """What follows in an SQL condition on `d` (documents) and `p` (passages), and its values."""
     text, values = "", list[str | int]()
-    for column, wanted in (("d.source", where and where.sources), ("p.page", where and where.pages)):
-        if wanted is not None:
-            text += f" AND {column} IN ({_marks(wanted)})"
-            values += wanted
+    if where is not None and where.sources is not None:
+        text += f" AND d.source IN ({_marks(where.sources)})"
+        values += where.sources
+    if where is not None and where.pages is not None:
+        text += f" AND p.page IN ({_marks(where.pages)})"
+        values += where.pages
     return text, values
 
 

@@ -30,9 +30,11 @@ RRF_K = 60
 
 _WORD = re.compile(r"\w+")
 STOP_WORDS = frozenset(
-    "a about an and any are as at be been but by can could did do does for from had has have how i if in into is it its "
-    "me my of on or our shall should so than that the their them then there these they this those to was we were what "
-    "when where which who whom whose why will with would you your".split()
+    _WORD.findall(
+        "a about an and any are as at be been but by can could did do does for from had has have how i if in into is "
+        "it its me my of on or our shall should so than that the their them then there these they this those to was we "
+        "were what when where which who whom whose why will with would you your"
+    )
 )
 
 
@@ -67,12 +69,16 @@ def search(
     if not isinstance(question, str) or not question.strip():
         raise OptionError("The question is empty.", "Write it in the cell below the magic.")
     if mode not in MODES:
-        raise OptionError(f"There is no search mode {mode!r}.", did_you_mean(str(mode), MODES) or f"Known: {', '.join(MODES)}.")
+        raise OptionError(
+            f"There is no search mode {mode!r}.", did_you_mean(str(mode), MODES) or f"Known: {', '.join(MODES)}."
+        )
     if isinstance(passages, bool) or not isinstance(passages, int) or passages < 1:
         raise OptionError(f"passages must be a whole number of at least 1, not {passages!r}.")
     semantic = index is not None and embedder is not None
     if mode == "vector" and not semantic:
-        raise CollectionError("The collection has no vectors to search.", 'Use mode "lexical", or attach an embedding model.')
+        raise CollectionError(
+            "The collection has no vectors to search.", 'Use mode "lexical", or attach an embedding model.'
+        )
     pool = max(POOL, 4 * passages) if mode == "hybrid" else passages
     vector: dict[str, float] = {}
     lexical: dict[str, float] = {}
@@ -103,7 +109,7 @@ def _named_scores(
 
 
 def _min_max(vector: Mapping[str, float], lexical: Mapping[str, float]) -> dict[str, float]:
-    """`w * v + (1 - w) * l`, each scaled so that the pool's best is 1; a passage no word of the question is in has l = 0."""
+    """`w * v + (1 - w) * l`, each scaled so that the pool's best is 1; l is 0 where no word of the question stands."""
     low, high = min(vector.values(), default=0.0), max(vector.values(), default=0.0)
     most = max(lexical.values(), default=0.0)
     fused = {}

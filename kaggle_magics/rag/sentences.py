@@ -51,7 +51,9 @@ def _inside(text: str, begin: int, match: re.Match[str], stop: int) -> bool:
     following = text[match.end() : min(stop, match.end() + 40)].lstrip()
     if following and following[0].islower():
         return True
-    return bool(match.group().startswith(".") and _ABBREVIATION.search(text[max(begin, match.start() - 10) : match.start() + 1]))
+    return bool(
+        match.group().startswith(".") and _ABBREVIATION.search(text[max(begin, match.start() - 10) : match.start() + 1])
+    )
 
 
 def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:

@@ -7,6 +7,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from kaggle_magics.rag.readers.text import paragraphs
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One thing to be read. `uri` is its identity (an absolute path, or `text:NAME`), `label` the name shown and cited."""
+    """One thing to be read. `uri` is its identity (an absolute path, `text:NAME`), `label` the name shown and cited."""
 
     uri: str
     label: str
@@ -64,7 +65,8 @@ def _expand(paths: Any) -> Iterator[Source]:
                 yield from _expand(item)
     else:
         raise OptionError(
-            f"A {type(paths).__name__} cannot be read.", "Give a path, a list of paths, a dict of name -> text, or documents."
+            f"A {type(paths).__name__} cannot be read.",
+            "Give a path, a list of paths, a dict of name -> text, or documents.",
         )
 
 
@@ -153,10 +155,14 @@ def _document_sources(documents: Iterable[Any]) -> Iterator[Source]:
         number = page + 1 if isinstance(page, int) and not isinstance(page, bool) and page >= 0 else None
         groups.setdefault(str(name or f"document-{_digest(text)}"), []).append((text, number))
     for name, parts in groups.items():
-        yield Source(f"document:{name}", name, lambda parts=parts: repr(parts).encode(), lambda _, parts=parts: _parts(parts))  # type: ignore[misc]
+        yield Source(f"document:{name}", name, partial(_content_of, parts), partial(_parts, parts))
 
 
-def _parts(parts: Iterable[tuple[str, int | None]]) -> Iterator[Block]:
+def _content_of(parts: list[tuple[str, int | None]]) -> bytes:
+    return repr(parts).encode("utf-8", "replace")
+
+
+def _parts(parts: list[tuple[str, int | None]], data: bytes) -> Iterator[Block]:
     for text, page in parts:
         for paragraph in paragraphs(text.rstrip("\n") + "\n\n"):
             yield Block(paragraph, place=Place(page=page))

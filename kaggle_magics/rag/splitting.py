@@ -172,7 +172,11 @@ def _table(text: str, span: Span, context: str, size: int) -> Iterator[Piece]:
         yield Piece(start, end, within, place)
 
 
-_CUTTERS: dict[str, Callable[[str, Span, str, int], Iterator[Piece]]] = {"table": _table, "code": _lines, "list": _lines}
+_CUTTERS: dict[str, Callable[[str, Span, str, int], Iterator[Piece]]] = {
+    "table": _table,
+    "code": _lines,
+    "list": _lines,
+}
 
 
 def _line_spans(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable, Iterator
 from pathlib import PurePath
 
@@ -14,6 +15,12 @@ Reader = Callable[[bytes], Iterator[Block]]
 
 _HERE = "kaggle_magics.rag.readers"
 
+_CODE = re.findall(
+    r"\S+",
+    ".py .pyi .r .jl .c .h .cc .cpp .hpp .cs .java .kt .scala .go .rs .swift .js .jsx .ts .tsx .rb .php .pl .lua "
+    ".sh .bash .sql .css .toml .yaml .yml .ini .cfg .conf .mk .cmake .m .hs .ml .clj .ex .erl .dart .proto ",
+)
+
 READERS: dict[str, str] = {
     **dict.fromkeys(("", ".txt", ".text", ".log", ".rst", ".rest", ".tex", ".srt", ".vtt"), f"{_HERE}.text:read"),
     **dict.fromkeys((".md", ".markdown", ".mdown", ".mkd", ".qmd", ".rmd"), f"{_HERE}.markdown:read"),
@@ -24,13 +31,7 @@ READERS: dict[str, str] = {
     ".json": f"{_HERE}.json:read",
     **dict.fromkeys((".jsonl", ".ndjson"), f"{_HERE}.json:read_lines"),
     ".ipynb": f"{_HERE}.notebook:read",
-    **dict.fromkeys(
-        (
-            ".py .pyi .r .jl .c .h .cc .cpp .hpp .cs .java .kt .scala .go .rs .swift .js .jsx .ts .tsx .rb .php .pl .lua .sh "
-            ".bash .sql .css .toml .yaml .yml .ini .cfg .conf .mk .cmake .m .hs .ml .clj .ex .erl .dart .proto"
-        ).split(),
-        f"{_HERE}.code:read",
-    ),
+    **dict.fromkeys(_CODE, f"{_HERE}.code:read"),
 }
 """Suffix in lower case -> "module:function"; "" is a file without a suffix (README, LICENSE)."""
 

@@ -39,7 +39,9 @@ def _delimiter(text: str) -> str:
     sample = text[:65536]
     best, best_score = ",", (0, 0)
     for candidate in _DELIMITERS:
-        widths = [len(row) for row in list(csv.reader(io.StringIO(sample, newline=""), delimiter=candidate))[:20] if row]
+        widths = [
+            len(row) for row in list(csv.reader(io.StringIO(sample, newline=""), delimiter=candidate))[:20] if row
+        ]
         if len(widths) > 1:
             widths = widths[:-1] if len(text) > len(sample) else widths
         columns = widths[0] if widths else 0

@@ -11,10 +11,13 @@ from kaggle_magics.rag.readers.decoding import decode
 from kaggle_magics.rag.readers.delimited import table_line
 
 _SILENT = {"script", "style", "noscript", "template", "svg", "math", "iframe", "object", "select", "button"}
-_BREAKS = {
-    *"address article aside blockquote body dd details div dl dt fieldset figcaption figure footer form header hr html".split(),
-    *"main nav ol p section summary ul caption br".split(),
-}
+_BREAKS = set(
+    re.findall(
+        r"\w+",
+        "address article aside blockquote body dd details div dl dt fieldset figcaption figure footer form header hr "
+        "html main nav ol p section summary ul caption br ",
+    )
+)
 _HEADINGS = {"h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
 
 

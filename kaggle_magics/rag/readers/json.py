@@ -12,7 +12,7 @@ from kaggle_magics.rag.readers.decoding import decode
 
 
 def read(data: bytes) -> Iterator[Block]:
-    """Yield a block for each element of a top-level list (`place.row` counts them from 1), or for each key of an object.
+    """Yield a block for each element of a top-level list (`place.row` counts from 1), or for each key of an object.
 
     Raises `DocumentError` with line and column when the text is not JSON.
     """

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from kaggle_magics.errors import DocumentError, MissingExtra
@@ -16,7 +17,16 @@ from kaggle_magics.extras import require
 from kaggle_magics.rag.passages import Block, Place
 
 _LIGATURES = str.maketrans(
-    {"\ufb00": "ff", "\ufb01": "fi", "\ufb02": "fl", "\ufb03": "ffi", "\ufb04": "ffl", "\ufb05": "st", "\ufb06": "st", "\u00ad": None}
+    {
+        "\ufb00": "ff",
+        "\ufb01": "fi",
+        "\ufb02": "fl",
+        "\ufb03": "ffi",
+        "\ufb04": "ffl",
+        "\ufb05": "st",
+        "\ufb06": "st",
+        "\u00ad": None,
+    }
 )
 _ITEM = re.compile(r"\s*(?:[-*\u2022\u25cf\u2013\uf0b7]|\d{1,3}[.)])\s+\S")
 _HEADING_RATIO = 1.12
@@ -125,7 +135,7 @@ def _line_distance(lines: Sequence[_Line]) -> float:
     Steps below 0.7 times the type size are superscripts, not lines. 0 when there is nothing to measure.
     """
     steps = []
-    for before, line in zip(lines, lines[1:], strict=False):
+    for before, line in pairwise(lines):
         if before.y is not None and line.y is not None and before.size == line.size:
             step = before.y - line.y
             if step > 0.7 * line.size:

@@ -51,7 +51,8 @@ def _title(lines: list[str]) -> tuple[int, tuple[str, bool]] | None:
     first = lines[0].strip()
     if len(lines) >= 3 and _UNDERLINE.match(first) and _UNDERLINE.match(lines[2]) and lines[1].strip():
         return 3, (first[0], True)
-    if len(lines) >= 2 and _UNDERLINE.match(lines[1]) and first and not _UNDERLINE.match(first):
-        if len(lines[1].rstrip()) >= len(lines[0].rstrip()) and not lines[0].startswith((" ", "\t")):
-            return 2, (lines[1][0], False)
+    if len(lines) < 2 or not first or lines[0].startswith((" ", "\t")) or _UNDERLINE.match(first):
+        return None
+    if _UNDERLINE.match(lines[1]) and len(lines[1].rstrip()) >= len(lines[0].rstrip()):
+        return 2, (lines[1][0], False)
     return None

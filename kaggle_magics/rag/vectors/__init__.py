@@ -17,7 +17,7 @@ Row = tuple[str, str, int | None, Vectors]
 
 
 class VectorIndex(Protocol):
-    """Nearest passages by cosine similarity. `identity` names the embedder; an index of another one is emptied first."""
+    """Nearest passages by cosine similarity. An index that another embedder filled is emptied when it is opened."""
 
     @property
     def name(self) -> str: ...
@@ -47,7 +47,9 @@ def choose_index(store: str | None) -> str:
     if store is None:
         return "chroma" if installed("chromadb") else "numpy"
     if store not in INDEXES:
-        raise OptionError(f"There is no vector store {store!r}.", did_you_mean(store, INDEXES) or f"Known: {', '.join(INDEXES)}.")
+        raise OptionError(
+            f"There is no vector store {store!r}.", did_you_mean(store, INDEXES) or f"Known: {', '.join(INDEXES)}."
+        )
     return store
 
 

@@ -27,9 +27,10 @@ _PAGE = 10_000
 
 
 class ChromaIndex:
-    """A persistent Chroma collection below `folder`, in a folder of its own name so that a damaged one can be left behind.
+    """A persistent Chroma collection in a folder below `folder`.
 
-    (Chroma keeps one system a path and process; the same path cannot be used again once its files are gone.)
+    The folder gets a new name when the index is made anew: Chroma keeps one system a path and process, and a path
+    cannot be used again in a process once its files are gone.
     """
 
     name = "chroma"
@@ -72,7 +73,10 @@ class ChromaIndex:
         if limit < 1:
             return []
         found = self._collection.query(
-            query_embeddings=np.asarray(vector, np.float32)[None, :], n_results=limit, where=_condition(where), include=["distances"]
+            query_embeddings=np.asarray(vector, np.float32)[None, :],
+            n_results=limit,
+            where=_condition(where),
+            include=["distances"],
         )
         return [(key, 1.0 - distance) for key, distance in zip(found["ids"][0], found["distances"][0], strict=True)]
 

@@ -42,9 +42,7 @@ class NumpyIndex:
         if self._matrix is None:
             self._matrix = np.stack([row[3] for row in self._rows.values()])
             # The rows keep views of the one matrix, so that every vector is in memory once.
-            self._rows = {
-                key: (*row[:3], self._matrix[number]) for number, (key, row) in enumerate(self._rows.items())
-            }
+            self._rows = {key: (*row[:3], self._matrix[number]) for number, (key, row) in enumerate(self._rows.items())}
         scores = self._matrix @ np.asarray(vector, np.float32)
         if where is not None:
             scores = np.where([_allowed(row, where) for row in self._rows.values()], scores, -np.inf)

@@ -65,6 +65,27 @@ def table(
     )
 
 
+def facts(caption: str, rows: Iterable[tuple[str, object]]) -> View:
+    """Named facts about one thing, one a line."""
+    pairs = [(name, str(value)) for name, value in rows]
+    lines = "".join(
+        f'<tr><th scope="row">{escape.html(name)}</th><td>{escape.html(value)}</td></tr>' for name, value in pairs
+    )
+    width = max((len(name) for name, _ in pairs), default=0)
+    return View(
+        "facts",
+        f"<table><caption>{escape.html(caption)}</caption><tbody>{lines}</tbody></table>",
+        "\n".join(
+            [
+                f"**{escape.markdown_line(caption)}**",
+                "",
+                *(f"- {escape.markdown_line(name)}: {escape.markdown_line(value)}" for name, value in pairs),
+            ]
+        ),
+        "\n".join([escape.plain(caption), *(escape.plain(f"  {name.ljust(width)}  {value}") for name, value in pairs)]),
+    )
+
+
 def _html(caption: str, columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool]) -> str:
     css = [' class="km-number"' if number else "" for number in right]
     head = "".join(f'<th scope="col"{style}>{escape.html(name)}</th>' for name, style in zip(columns, css, strict=True))

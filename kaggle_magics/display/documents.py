@@ -114,7 +114,10 @@ def _label(answer: GroundedAnswer) -> View | None:
     if answer.refused:
         return None
     if answer.extractive:
-        return note("Extract: the sentences below stand in the documents word for word; no model wrote them.")
+        return note("Extract: these sentences stand in the documents word for word; no model wrote them.")
+    if answer.unknown_citations:
+        marks = ", ".join(f"[{number}]" for number in answer.unknown_citations)
+        return note(f"{marks} in this answer points at no passage.", warn=True)
     if not answer.citations:
         return note("This answer cites no source: check it before you rely on it.", warn=True)
     return None

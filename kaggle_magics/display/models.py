@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from kaggle_magics.display.bundle import View, count, join, note, seconds, size, table
+from kaggle_magics.display.bundle import View, count, facts, join, note, seconds, size, table
 from kaggle_magics.display.documents import collections_view
 from kaggle_magics.display.results import Collections
 
@@ -58,7 +59,7 @@ def checkpoints_view(checkpoints: Sequence[Checkpoint]) -> View:
 
 def checkpoint_view(checkpoint: Checkpoint) -> View:
     """The facts of one model on disk."""
-    return table(checkpoint.name, ("", ""), _checkpoint_rows(checkpoint))
+    return facts(checkpoint.name, _checkpoint_rows(checkpoint))
 
 
 def plan_view(plan: Plan) -> View:
@@ -67,18 +68,18 @@ def plan_view(plan: Plan) -> View:
     rows = [*_checkpoint_rows(found), *_run_rows(plan.engine, plan.device, plan.dtype, plan.context_length)]
     rows += [(f"memory for {part.replace('_', ' ')}", size(taken)) for part, taken in plan.memory.items()]
     rows.append(("memory in all, reckoned", size(plan.bytes)))
-    return join("plan", [table(f"Plan for {found.name} (nothing was loaded)", ("", ""), rows)])
+    return join("plan", [facts(f"Plan for {found.name} (nothing was loaded)", rows)])
 
 
 def loaded_view(model: LoadedModel) -> View:
     """What was loaded, from where, how it runs, what it took."""
-    facts = model.facts
-    rows = _checkpoint_rows(model.checkpoint) if model.checkpoint else [("from", facts.library)]
-    rows += _run_rows(f"{facts.engine} ({facts.library})", facts.device, facts.dtype, facts.context_length)
+    engine = model.facts
+    rows = _checkpoint_rows(model.checkpoint) if model.checkpoint else [("from", engine.library)]
+    rows += _run_rows(f"{engine.engine} ({engine.library})", engine.device, engine.dtype, engine.context_length)
     if model.plan:
         rows.append(("memory, reckoned", size(model.plan.bytes)))
     rows += [("memory, measured growth", size(model.bytes_taken)), ("loaded in", seconds(model.seconds))]
-    views = [table(f"Loaded {model.name}", ("", ""), rows)]
+    views = [facts(f"Loaded {model.name}", rows)]
     if model.checkpoint and model.checkpoint.origin == "bundled":
         views.append(
             note(
@@ -121,7 +122,7 @@ def status_view(status: SessionStatus) -> View:
 def _checkpoint_rows(found: Checkpoint) -> list[tuple[str, str]]:
     parameters = f", {count(found.parameters)} parameters" if found.parameters else ""
     return [
-        ("from", f"{found.path} ({ORIGINS.get(found.origin, found.origin)})"),
+        ("from", f"{os.path.normpath(found.path)} ({ORIGINS.get(found.origin, found.origin)})"),
         ("format", f"{found.format}, {found.dtype}, {size(found.bytes)}"),
         ("architecture", f"{found.architecture}{parameters}"),
         ("chat template", "yes" if found.has_chat_template else "no: text goes to the model as it is"),

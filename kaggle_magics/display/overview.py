@@ -26,6 +26,6 @@ def report_view(report: Report) -> View:
     ]
     missing = sum(not finding.works for finding in report)
     last = note(
-        f"{missing} of {len(report)} are missing; each line above mends one." if missing else "Everything works here."
+        f"{missing} of {len(report)} do not work yet." if missing else "Everything works here."
     )
-    return join("report", [table("What works here", ("", "works", "found", "run this to mend it"), rows), last])
+    return join("report", [table("What works here", ("part", "works", "found", "to mend it"), rows), last])

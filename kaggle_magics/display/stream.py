@@ -114,9 +114,11 @@ class NotebookShow(Show):
         self._send(view)
 
     def fail(self) -> None:
-        if self._shown:
-            started = bool(self._done or self._pieces)
-            self._send(join("live", [self._view(), note("Ended by an error." if started else "Failed.", warn=True)]))
+        if self._done or self._pieces:
+            self._send(join("live", [self._view(), note("Ended by an error.", warn=True)]))
+        elif self._shown:
+            # An output cannot be taken back; the error below says it all.
+            self._publish({"text/html": "", "text/plain": ""}, update=True)
 
     def _view(self) -> View:
         text = escape.plain("".join(self._pieces))

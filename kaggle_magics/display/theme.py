@@ -30,11 +30,14 @@ body[data-jp-theme-light=false] .km-root,body.vscode-dark .km-root
 white-space:pre-wrap;overflow-wrap:anywhere}}
 .km-root code{{font-family:var(--jp-code-font-family,ui-monospace,monospace);font-size:.93em;background:transparent;
 color:inherit}}
-.km-root table{{border-collapse:collapse;margin:.5em 0;font-size:.95em;color:inherit}}
-.km-root caption{{text-align:left;font-weight:600;padding:.2em 0;color:inherit}}
-.km-root th,.km-root td{{text-align:left;vertical-align:top;padding:.2em .8em .2em 0;border:0;
-border-bottom:1px solid var(--km-line);background:transparent;overflow-wrap:anywhere}}
-.km-root td.km-number,.km-root th.km-number{{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}}
+.km-root.km-root table{{border-collapse:collapse;margin:.5em 0;font-size:.95em;color:inherit}}
+.km-root.km-root tr{{background:transparent}}
+.km-root.km-root caption{{text-align:left;font-weight:600;padding:.2em 0;color:inherit}}
+.km-root.km-root th,.km-root.km-root td{{text-align:left;vertical-align:top;padding:.2em .8em .2em 0;border:0;
+border-bottom:1px solid var(--km-line);background:transparent;overflow-wrap:break-word;word-break:normal}}
+.km-root.km-root th{{white-space:nowrap}}
+.km-root.km-root td.km-number,.km-root.km-root th.km-number
+{{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}}
 .km-root blockquote{{margin:.4em 0;padding-left:.8em;border-left:3px solid var(--km-line)}}
 .km-root details{{margin:.25em 0;border-left:2px solid var(--km-line);padding-left:.7em}}
 .km-root summary{{cursor:pointer}}

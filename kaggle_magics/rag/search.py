@@ -79,7 +79,7 @@ def search(
         raise CollectionError(
             "The collection has no vectors to search.", 'Use mode "lexical", or attach an embedding model.'
         )
-    pool = max(POOL, 4 * passages) if mode == "hybrid" else passages
+    pool = max(POOL, 4 * passages)
     vector: dict[str, float] = {}
     lexical: dict[str, float] = {}
     query = lexical_query(question) if mode != "vector" else None

@@ -73,11 +73,11 @@ def make_splitter(chunk_size: int | None = None, chunk_overlap: int | None = Non
     """
     if chunk_size is None and chunk_overlap is None:
         return Splitter(False, STRUCTURED_SIZE, 0)
+    for name, value in (("chunk_size", chunk_size), ("chunk_overlap", chunk_overlap)):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+            raise OptionError(f"{name} must be a whole number of characters, not {value!r}.")
     size = RECURSIVE_SIZE if chunk_size is None else chunk_size
     overlap = min(RECURSIVE_OVERLAP, size // 10) if chunk_overlap is None else chunk_overlap
-    for name, value in (("chunk_size", size), ("chunk_overlap", overlap)):
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise OptionError(f"{name} must be a whole number of characters, not {value!r}.")
     if size < 1:
         raise OptionError(f"chunk_size must be at least 1, not {size}.")
     if not 0 <= overlap <= size:

@@ -70,9 +70,20 @@ def test_with_a_sentencepiece_vocabulary(
     check(open_engine(sentencepiece_llama), sentencepiece_llama, ask)
 
 
-@pytest.mark.parametrize("name", ["cardputer-chat-3m"])
-def test_chat_is_that_of_the_template(name: str, shared: Path, open_engine: Callable[..., Engine], ask: Any) -> None:
-    path = shared / "models" / name
+def test_a_sentencepiece_vocabulary_keeps_spaces_and_characters(
+    sentencepiece_llama: Path, open_engine: Callable[..., Engine]
+) -> None:
+    model: Any = open_engine(sentencepiece_llama)._model  # type: ignore[attr-defined]
+    for text in ("the cat, an ant.", "  two  spaces ", "a 😀😀👩‍👩‍👧 b", "日本語", "line\nline"):
+        decoder = model.decoder(model.encode("x", add_special=True))
+        pieces = [decoder.feed(token) for token in model.encode(text, add_special=False)]
+        # The tokenizer puts a space before every text.
+        assert "".join(pieces) + decoder.flush() == " " + text
+        assert not any("\ufffd" in piece for piece in pieces)
+
+
+def test_chat_is_that_of_the_template(shared: Path, open_engine: Callable[..., Engine], ask: Any) -> None:
+    path = shared / "models" / "cardputer-chat-3m"
     wanted = library_answer(path, [{"role": "user", "content": "Hello, how are you?"}], 40)
     text, last = ask(open_engine(path), "Hello, how are you?", template="auto", max_tokens=40)
     assert text == wanted.lstrip() and last.stop_reason == "end"
@@ -183,11 +194,21 @@ def test_a_missing_tokenizer(tiny_llama: Path, tmp_path: Path) -> None:
     assert "cannot be loaded" in refused(path)
 
 
-def test_an_encoder_decoder_is_refused(tmp_path: Path, tiny_llama: Path) -> None:
-    path = copy(tiny_llama, tmp_path)
-    checkpoint = replace(read_checkpoint(path), path=tmp_path / "gone")
+def test_a_folder_that_vanished(tmp_path: Path, tiny_llama: Path) -> None:
+    plan = make_plan(replace(read_checkpoint(tiny_llama), path=tmp_path / "gone"))
     with pytest.raises(CheckpointError, match="cannot be loaded"):
-        load_engine(make_plan(checkpoint))
+        load_engine(plan)
+
+
+def test_a_model_without_a_key_value_cache_is_refused(tmp_path: Path, tiny_llama: Path) -> None:
+    from transformers import MambaConfig, MambaForCausalLM
+
+    for file in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(tiny_llama / file, tmp_path)
+    MambaForCausalLM(MambaConfig(vocab_size=320, hidden_size=16, num_hidden_layers=1, state_size=4)).save_pretrained(
+        tmp_path
+    )
+    assert "no decoder with a key-value cache" in refused(tmp_path)
 
 
 def test_system_text_reaches_a_model_whose_template_has_no_place_for_it(

@@ -16,6 +16,8 @@ from kaggle_magics.models.plan import ENGINES, make_plan
 
 _SHOWN = 8
 """How many models an error names."""
+_LONGEST_NAME = 255
+"""Bytes that a file's name can have; asking the system for a longer one fails."""
 
 
 def resolve(reference: str | os.PathLike[str] | None = None) -> Checkpoint:
@@ -30,9 +32,11 @@ def resolve(reference: str | os.PathLike[str] | None = None) -> Checkpoint:
     if reference is None:
         return _default()
     text = os.fspath(reference)
-    path = Path(text).expanduser()
     if not text.strip():
         raise ModelNotFound("The model's name is empty.", _what_there_is())
+    path = Path(os.path.expanduser(text))
+    if any(len(part.encode("utf-8", "replace")) > _LONGEST_NAME for part in path.parts):
+        raise ModelNotFound("That is no model's name: it is too long.", _what_there_is())
     if not isinstance(reference, str) or text.startswith(("/", "./", "../", "~")) or text in (".", ".."):
         if not path.exists():
             raise ModelNotFound(f"There is no file or folder {text}.", _what_there_is())

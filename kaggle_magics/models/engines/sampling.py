@@ -7,6 +7,7 @@ then a draw. Each filter sees what the one before left.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,30 +63,42 @@ def penalise(logits: Logits, seen: Iterable[int], penalty: float) -> Logits:
 
 
 def distribution(logits: Logits, sampling: Sampling) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Candidate tokens, most probable first, and their probabilities, after temperature, top_k, top_p and min_p.
+    """Candidate tokens and their probabilities, after temperature, top_k, top_p and min_p.
 
-    `sampling.temperature` must be above 0. Ties go to the lower token id.
+    `sampling.temperature` must be above 0. Nothing sorts the whole vocabulary, which would take longer than all else.
     """
-    tokens = _highest(logits, sampling.top_k)
+    tokens = np.arange(len(logits))
+    if 0 < sampling.top_k < len(logits):
+        tokens = _highest(logits, sampling.top_k)[: sampling.top_k]
     scaled = logits[tokens].astype(np.float64)
     # The highest logit is taken off before the division: a tiny temperature must not overflow.
-    probabilities = np.exp((scaled - scaled[0]) / sampling.temperature)
+    probabilities = np.exp((scaled - scaled.max()) / sampling.temperature)
     probabilities /= probabilities.sum()
     if sampling.top_p < 1.0:
-        # The smallest set of tokens whose probabilities reach top_p (Holtzman et al. 2020).
-        kept = int(np.searchsorted(np.cumsum(probabilities), sampling.top_p)) + 1
-        tokens, probabilities = tokens[:kept], probabilities[:kept]
+        kept = _nucleus(probabilities, sampling.top_p)
+        tokens, probabilities = tokens[kept], probabilities[kept]
     if sampling.min_p > 0.0:
         # At least min_p times the best token's probability (Nguyen et al. 2024).
-        kept = max(1, int(np.count_nonzero(probabilities >= sampling.min_p * probabilities[0])))
-        tokens, probabilities = tokens[:kept], probabilities[:kept]
+        kept = np.flatnonzero(probabilities >= sampling.min_p * probabilities.max())
+        tokens, probabilities = tokens[kept], probabilities[kept]
     return tokens, probabilities / probabilities.sum()
 
 
-def _highest(logits: Logits, top_k: int) -> NDArray[np.int64]:
-    """Ids of the `top_k` highest logits (all when 0), highest first."""
-    if not 0 < top_k < len(logits):
-        return np.argsort(-logits, kind="stable")
-    threshold = np.partition(logits, -top_k)[-top_k]
-    candidates = np.flatnonzero(logits >= threshold)
-    return candidates[np.argsort(-logits[candidates], kind="stable")][:top_k]
+def _nucleus(probabilities: NDArray[np.float64], top_p: float) -> NDArray[np.int64]:
+    """Places of the smallest set of tokens whose probabilities reach `top_p` (Holtzman et al. 2020)."""
+    size = 256
+    while True:
+        order = _highest(probabilities, size)
+        cumulative = np.cumsum(probabilities[order])
+        if cumulative[-1] >= top_p or size >= len(probabilities):
+            return order[: int(np.searchsorted(cumulative, top_p)) + 1]
+        size *= 8
+
+
+def _highest(values: NDArray[np.floating[Any]], count: int) -> NDArray[np.int64]:
+    """Places of the `count` highest values and of all that equal the last of them; highest first."""
+    if count >= len(values):
+        return np.argsort(-values, kind="stable")
+    threshold = np.partition(values, -count)[-count]
+    candidates = np.flatnonzero(values >= threshold)
+    return candidates[np.argsort(-values[candidates], kind="stable")]

@@ -118,3 +118,9 @@ def run_python() -> Callable[[str], str]:
         return done.stdout
 
     return run
+
+
+@pytest.fixture
+def no_embedder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Collections are searched by words only, whatever is installed."""
+    monkeypatch.setattr("kaggle_magics.rag.embedding_models.installed", lambda module: False)

@@ -1,0 +1,111 @@
+"""Updates are few, the last state is whole, and an error keeps what there is."""
+
+from __future__ import annotations
+
+import io
+import itertools
+
+import pytest
+
+from kaggle_magics.display.bundle import View, note
+from kaggle_magics.display.stream import SHORTEST_INTERVAL, FinalShow, NotebookShow, TerminalShow
+
+FINAL = View("answer", "<p>final</p>", "final", "final")
+
+
+class Publisher:
+    def __init__(self) -> None:
+        self.sent: list[tuple[bool, dict[str, str]]] = []
+
+    def __call__(self, data: dict[str, str], *, update: bool) -> None:
+        self.sent.append((update, data))
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_updates_keep_their_distance_and_grow_apart() -> None:
+    publisher, clock = Publisher(), Clock()
+    show = NotebookShow(publisher, clock=clock)
+    times: list[float] = []
+    for step in range(2000):
+        clock.now = step * 0.01
+        before = len(publisher.sent)
+        show.text("x" * 50)
+        if len(publisher.sent) > before:
+            times.append(clock.now)
+    gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
+    assert min(gaps) >= SHORTEST_INTERVAL - 1e-9
+    assert gaps[-1] > 4 * gaps[0]
+    assert sum(len(part) for _, data in publisher.sent for part in data.values()) / 20 < 200_000
+
+
+def test_one_output_first_shown_then_updated() -> None:
+    publisher = Publisher()
+    show = NotebookShow(publisher)
+    with show:
+        show.begin("model")
+        show.text("<b>hello</b>")
+        show.finish(FINAL)
+    assert [update for update, _ in publisher.sent] == [False, *[True] * (len(publisher.sent) - 1)]
+    assert "<b>" not in "".join(data["text/html"] for _, data in publisher.sent)
+    assert publisher.sent[-1][1]["text/plain"] == "final"
+
+
+def test_parts_stay_while_the_next_one_streams() -> None:
+    publisher, clock = Publisher(), Clock()
+    show = NotebookShow(publisher, clock=clock)
+    show.part("first")
+    show.text("one")
+    show.part_done(note("first done"))
+    clock.now = 10.0
+    show.part("second")
+    assert "first done" in publisher.sent[-1][1]["text/plain"] and "second" in publisher.sent[-1][1]["text/plain"]
+
+
+def test_an_error_keeps_the_text_so_far() -> None:
+    publisher = Publisher()
+    with pytest.raises(ValueError, match="broken"), NotebookShow(publisher, clock=Clock()) as show:
+        show.begin("model")
+        show.text("half an ")
+        show.text("answer")
+        raise ValueError("broken")
+    assert "half an answer" in publisher.sent[-1][1]["text/plain"]
+    assert "Ended by an error" in publisher.sent[-1][1]["text/plain"]
+
+
+def test_an_error_before_any_text_leaves_nothing_to_see() -> None:
+    publisher = Publisher()
+    with pytest.raises(ValueError, match="broken"), NotebookShow(publisher) as show:
+        show.begin("model")
+        raise ValueError("broken")
+    assert publisher.sent[-1] == (True, {"text/html": "", "text/plain": ""})
+
+
+def test_a_saved_run_gets_one_output() -> None:
+    publisher = Publisher()
+    show = FinalShow(publisher)
+    show.begin("model")
+    show.text("one")
+    show.finish(FINAL)
+    assert [update for update, _ in publisher.sent] == [False]
+
+
+def test_a_terminal_gets_text_as_it_comes_and_the_rest_below() -> None:
+    out = io.StringIO()
+    show = TerminalShow(out)
+    show.begin("model")
+    show.text("hello \x1b[31m")
+    assert out.getvalue() == "hello "
+    show.finish(FINAL, rest=note("below"))
+    assert out.getvalue() == "hello \n\nbelow\n"
+
+
+def test_a_terminal_gets_all_when_nothing_streamed() -> None:
+    out = io.StringIO()
+    TerminalShow(out).finish(FINAL)
+    assert out.getvalue() == "final\n"

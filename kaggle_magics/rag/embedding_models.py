@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
+import threading
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -128,19 +131,39 @@ def _cached(name: str) -> Embedder | None:
 def _downloaded(name: str) -> Embedder | None:
     """Fetch a model that was asked for by name, when the environment allows it and the hub answers at once."""
     offline = any(os.environ.get(variable, "0").upper() in ("1", "TRUE", "YES", "ON") for variable in _OFFLINE)
-    if not offline and installed("huggingface_hub") and not name.startswith((".", "/", "~")):
-        import huggingface_hub
+    if offline or not installed("huggingface_hub") or name.startswith((".", "/", "~")):
+        return None
+    import huggingface_hub
 
-        for repository in _repositories(name):
-            try:
-                huggingface_hub.hf_hub_download(repository, "modules.json", etag_timeout=3)
-                folder = huggingface_hub.snapshot_download(
-                    repository, ignore_patterns=["onnx/*", "openvino/*", "*.ot", "*.h5"]
-                )
-            except Exception:  # no route, no such repository, gated, full disk: all end in the one line below
-                continue
-            return SentenceTransformerEmbedder(Path(folder), repository.rsplit("/", 1)[-1])
+    for repository in _repositories(name):
+        if not _answers(f"{huggingface_hub.constants.ENDPOINT}/{repository}/resolve/main/modules.json"):
+            continue
+        try:
+            folder = huggingface_hub.snapshot_download(repository, ignore_patterns=_NOT_NEEDED)
+        except Exception:  # gated, cut off, full disk: all end in the caller's one line
+            continue
+        return SentenceTransformerEmbedder(Path(folder), repository.rsplit("/", 1)[-1])
     return None
 
 
 _OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
+_NOT_NEEDED = ["onnx/*", "openvino/*", "*.ot", "*.h5", "*.msgpack"]
+_PATIENCE = 5.0
+
+
+def _answers(url: str) -> bool:
+    """Whether a file is there, known within five seconds: the hub's own client retries for half a minute without a
+    network, and looking up a name can hang for longer than any timeout of a socket.
+    """
+    found: list[bool] = []
+
+    def ask() -> None:
+        with contextlib.suppress(OSError, ValueError):
+            request = urllib.request.Request(url, method="HEAD")
+            with urllib.request.urlopen(request, timeout=_PATIENCE) as response:
+                found.append(response.status == 200)
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(_PATIENCE)
+    return bool(found and found[0])

@@ -57,7 +57,7 @@ class Splitter:
 
     def _recursive(self, document: Document) -> Iterator[Piece]:
         """Cut each page, slide, sheet or cell for itself, as LangChain's loaders give one document each."""
-        for _, group in groupby(document.spans, key=lambda span: replace(span.place, row=None)):
+        for _, group in groupby(document.spans, key=lambda span: _unit_of(span.place)):
             spans = list(group)
             start, end = spans[0].start, spans[-1].end
             for first, last in recursive_spans(document.text[start:end], self.chunk_size, self.chunk_overlap):
@@ -128,7 +128,9 @@ def _section(text: str, spans: Sequence[Span], context: str, size: int) -> Itera
     end = 0
     for span in spans:
         alone = span.kind == "table" or span.end - span.start > size
-        if start is not None and (alone or span.end - start.start > size or _elsewhere(start.place, span.place)):
+        if start is not None and (
+            alone or span.end - start.start > size or _unit_of(start.place) != _unit_of(span.place)
+        ):
             yield Piece(start.start, end, context, start.place)
             start = None
         if alone:
@@ -140,8 +142,9 @@ def _section(text: str, spans: Sequence[Span], context: str, size: int) -> Itera
         yield Piece(start.start, end, context, start.place)
 
 
-def _elsewhere(first: Place, second: Place) -> bool:
-    return replace(first, row=None) != replace(second, row=None)
+def _unit_of(place: Place) -> tuple[object, ...]:
+    """Page, slide, sheet and cell: what a passage never spans two of."""
+    return place.page, place.slide, place.sheet, place.cell
 
 
 def _prose(text: str, span: Span, context: str, size: int) -> Iterator[Piece]:

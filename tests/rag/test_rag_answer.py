@@ -17,7 +17,10 @@ SAMPLING = Sampling(max_tokens=20)
 
 
 def hits(*texts: str, context: str = "") -> list[Hit]:
-    return [Hit(Passage(f"p{n}", "d", f"s{n}.md", 10, 10 + len(text), text, context), n, {"vector": 1.0}) for n, text in enumerate(texts, start=1)]
+    return [
+        Hit(Passage(f"p{n}", "d", f"s{n}.md", 10, 10 + len(text), text, context), n, {"vector": 1.0})
+        for n, text in enumerate(texts, start=1)
+    ]
 
 
 def count(text: str) -> int:
@@ -56,7 +59,11 @@ def test_a_best_passage_that_does_not_fit_is_cut_at_a_sentence_with_its_offsets(
     text = " ".join(f"Sentence number {number} is here." for number in range(100))
     _, used = ask(hits(text), 120)
     (hit,) = used
-    assert hit.passage.text.endswith("is here.") and text.startswith(hit.passage.text) and len(hit.passage.text) < len(text)
+    assert (
+        hit.passage.text.endswith("is here.")
+        and text.startswith(hit.passage.text)
+        and len(hit.passage.text) < len(text)
+    )
     assert (hit.passage.start, hit.passage.end) == (10, 10 + len(hit.passage.text))
     _, used = ask(hits("word " * 500), 120)
     assert 1 < count(used[0].passage.text) < 100
@@ -74,10 +81,16 @@ def test_citations_are_checked_and_listed_once_in_their_order() -> None:
     done = finish(answer("It is two [2], one [1][2] and nine [9] or zero [0]."), found)
     assert [(citation.number, citation.passage.text) for citation in done.citations] == [(2, "Two."), (1, "One.")]
     assert done.unknown_citations == (9, 0) and not done.refused and not done.extractive
-    assert done.hits == tuple(found) and done.text == "It is two [2], one [1][2] and nine [9] or zero [0]." and done.usage.generated_tokens == 1
+    assert (
+        done.hits == tuple(found)
+        and done.text == "It is two [2], one [1][2] and nine [9] or zero [0]."
+        and done.usage.generated_tokens == 1
+    )
 
 
-@pytest.mark.parametrize("text", ["The documents do not say.", ' "the documents do not say"', "The documents do not say. [1]"])
+@pytest.mark.parametrize(
+    "text", ["The documents do not say.", ' "the documents do not say"', "The documents do not say. [1]"]
+)
 def test_a_refusal_cites_nothing(text: str) -> None:
     done = finish(answer(text), hits("One."))
     assert done.refused and done.citations == ()

@@ -43,12 +43,18 @@ def check_offsets(collection: Collection, question: str = "tide boats") -> None:
 
 
 @pytest.mark.parametrize("store", ["numpy", "chroma"])
-def test_the_same_cell_twice_embeds_nothing_and_changes_no_count(make: Make, folder: Path, embedder, store: str) -> None:
+def test_the_same_cell_twice_embeds_nothing_and_changes_no_count(
+    make: Make, folder: Path, embedder, store: str
+) -> None:
     if store == "chroma":
         pytest.importorskip("chromadb")
     collection = make(store=store)
     first = collection.ingest(folder)
-    assert statuses(first) == {"a.md": "added", "b.txt": "added"} and (first.documents, first.passages, first.embedded) == (2, 2, 2)
+    assert statuses(first) == {"a.md": "added", "b.txt": "added"} and (
+        first.documents,
+        first.passages,
+        first.embedded,
+    ) == (2, 2, 2)
     hits = collection.search("tide")
     texts = list(embedder.texts)
     second = collection.ingest([folder, str(folder / "*.md"), folder / "a.md"])
@@ -59,7 +65,9 @@ def test_the_same_cell_twice_embeds_nothing_and_changes_no_count(make: Make, fol
 
 
 @pytest.mark.parametrize("store", ["numpy", "chroma"])
-def test_a_changed_file_replaces_its_old_passages_and_embeds_only_what_is_new(make: Make, folder: Path, embedder, store: str) -> None:
+def test_a_changed_file_replaces_its_old_passages_and_embeds_only_what_is_new(
+    make: Make, folder: Path, embedder, store: str
+) -> None:
     if store == "chroma":
         pytest.importorskip("chromadb")
     collection = make(store=store)
@@ -79,7 +87,10 @@ def test_other_sizes_split_again(make: Make, folder: Path) -> None:
     collection.ingest(folder)
     report = collection.ingest(folder, chunk_size=20, chunk_overlap=0)
     assert statuses(report) == {"a.md": "updated", "b.txt": "updated"} and report.passages > 4
-    assert statuses(collection.ingest(folder, chunk_size=20, chunk_overlap=0)) == {"a.md": "unchanged", "b.txt": "unchanged"}
+    assert statuses(collection.ingest(folder, chunk_size=20, chunk_overlap=0)) == {
+        "a.md": "unchanged",
+        "b.txt": "unchanged",
+    }
     check_offsets(collection)
 
 
@@ -98,7 +109,13 @@ def test_every_file_gets_a_row_and_bad_ones_say_why(make: Make, folder: Path) ->
     assert "binary" in reasons["fake.txt"] and "JSON" in reasons["bad.json"]
     assert report.count("added") == 2
     frame = report.to_pandas()
-    assert list(frame["status"]).count("skipped") == 4 and {"source", "reason", "pages", "characters", "passages"} <= set(frame)
+    assert list(frame["status"]).count("skipped") == 4 and {
+        "source",
+        "reason",
+        "pages",
+        "characters",
+        "passages",
+    } <= set(frame)
 
 
 def test_a_file_that_vanished_keeps_what_was_read(make: Make, folder: Path) -> None:
@@ -139,7 +156,9 @@ def test_equal_names_in_two_folders_and_equal_texts_stay_apart(make: Make, folde
     assert report.documents == 3 and report.embedded == 2
     assert len({source.source for source in collection.facts().sources}) == 3
     assert collection.forget(str(folder / "deep/a.md")) == 1
-    assert collection.facts().documents == 2 and collection.search("tide high noon")[0].passage.source.endswith("docs/a.md")
+    assert collection.facts().documents == 2 and collection.search("tide high noon")[0].passage.source.endswith(
+        "docs/a.md"
+    )
 
 
 def test_a_label_is_relative_and_the_identity_is_not(make: Make, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,7 +178,14 @@ def test_texts_and_documents_from_the_notebook(make: Make) -> None:
             self.page_content, self.metadata = text, metadata
 
     collection = make()
-    report = collection.ingest([{"note": "The fish soup is on Thursday.", "x.md": "# Head\n\nBody."}, Document("Page one.", source="r.pdf", page=0), Document("Page two.", source="r.pdf", page=1), Document("Nameless.")])
+    report = collection.ingest(
+        [
+            {"note": "The fish soup is on Thursday.", "x.md": "# Head\n\nBody."},
+            Document("Page one.", source="r.pdf", page=0),
+            Document("Page two.", source="r.pdf", page=1),
+            Document("Nameless."),
+        ]
+    )
     assert report.count("added") == 4
     hit = collection.search("Page two", passages=1)[0]
     assert (hit.passage.source, hit.passage.page) == ("r.pdf", 2)
@@ -179,8 +205,24 @@ def test_unicode_everywhere(make: Make, tmp_path: Path) -> None:
 
 def test_offsets_are_exact_for_random_texts(make: Make) -> None:
     choose = random.Random(4)
-    parts = ["tide ", "Boats are here. ", "\n", "\n\n", "# H\n", "- x\n", "🐟", "é", "| a | b |\n|---|---|\n| 1 | 2 |\n", "```\nc\n```\n", "\r\n", "\u2028"]
-    texts = {f"{number}.md": "".join(choose.choice(parts) for _ in range(choose.randint(3, 400))) + "tide" for number in range(25)}
+    parts = [
+        "tide ",
+        "Boats are here. ",
+        "\n",
+        "\n\n",
+        "# H\n",
+        "- x\n",
+        "🐟",
+        "é",
+        "| a | b |\n|---|---|\n| 1 | 2 |\n",
+        "```\nc\n```\n",
+        "\r\n",
+        "\u2028",
+    ]
+    texts = {
+        f"{number}.md": "".join(choose.choice(parts) for _ in range(choose.randint(3, 400))) + "tide"
+        for number in range(25)
+    }
     for sizes in ({}, {"chunk_size": 50, "chunk_overlap": 10}):
         collection = make()
         collection.ingest(texts, **sizes)
@@ -221,7 +263,7 @@ def test_facts_and_forget(make: Make, folder: Path) -> None:
 
 def test_an_empty_and_a_closed_collection_say_so(make: Make) -> None:
     collection = make(name="sea")
-    with pytest.raises(CollectionError, match="'sea' is empty.*%rag_ingest"):
+    with pytest.raises(CollectionError, match=r"'sea' is empty.*%rag_ingest"):
         collection.search("tide")
     path = collection.path
     collection.close()
@@ -278,7 +320,9 @@ def test_another_embedder_is_refused_with_the_remedy(make: Make, tmp_path: Path,
     assert again.search("text")[0].scores.keys() == {"lexical"}
 
 
-def test_passages_without_vectors_get_them_when_an_embedder_comes(make: Make, tmp_path: Path, embedder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_passages_without_vectors_get_them_when_an_embedder_comes(
+    make: Make, tmp_path: Path, embedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as patch:
         patch.setattr("kaggle_magics.rag.embedder_choice.find_embedder", lambda reference: None)
         first = make(tmp_path / "kept", embedder=None)
@@ -397,7 +441,9 @@ def test_killed_in_the_middle_it_goes_on_where_it_was(make: Make, tmp_path: Path
     report = collection.ingest({f"{n}.md": f"# H\n\nText {n}. " + "word " * 2000 for n in range(40)})
     assert report.count("unchanged") == kept and report.documents == 40
     ids = collection._records.passage_ids()
-    assert len(ids) == report.passages and len(collection.search("text", passages=1000, mode="vector")) == report.passages
+    assert (
+        len(ids) == report.passages and len(collection.search("text", passages=1000, mode="vector")) == report.passages
+    )
     check_offsets(collection, "text")
 
 
@@ -432,7 +478,11 @@ def test_a_read_only_folder_is_copied(make: Make, root: Path) -> None:
         command = [sys.executable, "-c", READ_ONLY, str(base / "kept"), str(root / "tests/rag")]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, done.stderr
-        assert done.stdout.startswith("The tide is high. True") and "read-only" in done.stdout and done.stdout.endswith("2\n")
+        assert (
+            done.stdout.startswith("The tide is high. True")
+            and "read-only" in done.stdout
+            and done.stdout.endswith("2\n")
+        )
         again = make(base / "kept")
         assert again.facts().documents == 1
     finally:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import sqlite3
+import threading
+import time
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -67,6 +71,65 @@ def test_a_name_that_leads_nowhere_suggests_what_is_there(attached: Path, librar
     model_folder(attached / "gte-small")
     with pytest.raises(ModelNotFound, match="Did you mean gte-small"):
         find_embedder("gte-smoll")
+
+
+class Hub(http.server.BaseHTTPRequestHandler):
+    """A hub that has one model, and counts what it is asked."""
+
+    asked: ClassVar[list[str]] = []
+
+    def do_HEAD(self) -> None:
+        self.asked.append(self.path)
+        self.send_response(200 if "sentence-transformers/small" in self.path else 404)
+        self.end_headers()
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+def test_a_model_asked_for_by_name_is_downloaded_only_where_that_is_allowed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = pytest.importorskip("huggingface_hub")
+    server = http.server.HTTPServer(("127.0.0.1", 0), Hub)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    fetched: list[str] = []
+
+    def fetch(repository: str, ignore_patterns: list[str]) -> str:
+        fetched.append(repository)
+        return str(model_folder(tmp_path / "fetched"))
+
+    monkeypatch.setattr(hub, "snapshot_download", fetch)
+    monkeypatch.setattr(hub.constants, "ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(ModelNotFound):
+        find_embedder("small")  # HF_HUB_OFFLINE is set for all tests
+    assert Hub.asked == []
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    found = find_embedder("small")
+    assert found is not None and found.name == "small" and fetched == ["sentence-transformers/small"]
+    with pytest.raises(ModelNotFound, match="cached or reachable"):
+        find_embedder("other/thing")
+    with pytest.raises(ModelNotFound):
+        find_embedder("tiny", download=False)
+    assert len(fetched) == 1
+    server.shutdown()
+    server.server_close()
+
+
+def test_without_a_network_a_name_is_given_up_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    monkeypatch.setattr(embedding_models, "_PATIENCE", 0.1)
+
+    def hang(*arguments: object, **options: object) -> None:
+        time.sleep(2)
+        raise OSError("no name servers")
+
+    monkeypatch.setattr("socket.getaddrinfo", hang)
+    begin = time.perf_counter()
+    with pytest.raises(ModelNotFound):
+        find_embedder("nobody/nothing")
+    assert time.perf_counter() - begin < 1.5
 
 
 def test_a_fingerprint_changes_with_any_file(tmp_path: Path) -> None:

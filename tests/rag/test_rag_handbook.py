@@ -17,7 +17,9 @@ from kaggle_magics.rag.embedding_models import PACKAGE, find_embedder
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not (installed(PACKAGE) and installed("sentence_transformers")), reason="all-MiniLM-L6-v2 is not installed"),
+    pytest.mark.skipif(
+        not (installed(PACKAGE) and installed("sentence_transformers")), reason="all-MiniLM-L6-v2 is not installed"
+    ),
     pytest.mark.skipif(not installed("pypdf"), reason="pypdf is not installed"),
 ]
 
@@ -45,13 +47,19 @@ def right(hit: Any, question: dict[str, Any]) -> bool:
 
 
 @pytest.mark.parametrize(("mode", "least"), [("hybrid", 0.95), ("vector", 0.9), ("lexical", 0.9)])
-def test_the_answer_is_among_the_first_five(handbook: Collection, questions: list[dict[str, Any]], mode: str, least: float) -> None:
+def test_the_answer_is_among_the_first_five(
+    handbook: Collection, questions: list[dict[str, Any]], mode: str, least: float
+) -> None:
     asked = [question for question in questions if question["source"]]
-    found = [any(right(hit, question) for hit in handbook.search(question["question"], mode=mode)) for question in asked]
+    found = [
+        any(right(hit, question) for hit in handbook.search(question["question"], mode=mode)) for question in asked
+    ]
     assert len(asked) >= 25 and sum(found) / len(found) >= least
 
 
-def test_extracts_answer_what_is_there_and_refuse_what_is_not(handbook: Collection, questions: list[dict[str, Any]]) -> None:
+def test_extracts_answer_what_is_there_and_refuse_what_is_not(
+    handbook: Collection, questions: list[dict[str, Any]]
+) -> None:
     answered, refused = [], []
     for question in questions:
         done = extractive(question["question"], handbook.search(question["question"]), embedder=handbook.embedder)
@@ -60,7 +68,10 @@ def test_extracts_answer_what_is_there_and_refuse_what_is_not(handbook: Collecti
         else:
             refused.append(done.refused)
         for citation in done.citations:
-            assert handbook.document_text(citation.passage.document_id)[citation.passage.start : citation.passage.end] == citation.passage.text
+            assert (
+                handbook.document_text(citation.passage.document_id)[citation.passage.start : citation.passage.end]
+                == citation.passage.text
+            )
     assert sum(answered) / len(answered) >= 0.9 and sum(refused) / len(refused) >= 0.8
 
 

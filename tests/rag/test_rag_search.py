@@ -61,8 +61,8 @@ def test_context_words_are_found(make: Callable[..., Collection]) -> None:
 
 @pytest.mark.parametrize(
     "question",
-    ['"', '"" OR', "AND", "a NOT b NEAR(c)", "library*", "text:library", "^library", "(((", "--", ";DROP TABLE passages", "lunch\0",
-     "海图书馆", "🐟", "'", "what is it?", "Ünïcödé", "x" * 5000, "word " * 3000, "\ud800"],
+    ['"', '"" OR', "AND", "a NOT b NEAR(c)", "library*", "text:library", "^library", "(((", "--", "; DROP TABLE x",
+     "lunch\0", "海图书馆", "🐟", "'", "what is it?", "Ünïcödé", "x" * 5000, "word " * 3000, "\ud800"],
 )  # fmt: skip
 def test_any_text_is_a_question(filled: Collection, question: str) -> None:
     for mode in ("hybrid", "lexical"):
@@ -81,7 +81,16 @@ def test_an_empty_question_is_refused(filled: Collection, question: object) -> N
         filled.search(question)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("options", "words"), [({"mode": "dense"}, "mode"), ({"passages": 0}, "passages"), ({"passages": True}, "passages"), ({"where": {"author": "x"}}, "author"), ({"where": {"page": "one"}}, "page")])
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"mode": "dense"}, "mode"),
+        ({"passages": 0}, "passages"),
+        ({"passages": True}, "passages"),
+        ({"where": {"author": "x"}}, "author"),
+        ({"where": {"page": "one"}}, "page"),
+    ],
+)
 def test_bad_options_are_named(filled: Collection, options: dict, words: str) -> None:
     with pytest.raises(OptionError, match=words):
         filled.search("lunch", **options)
@@ -96,10 +105,14 @@ def test_filters_on_source_and_page(make: Callable[..., Collection]) -> None:
         if store == "chroma":
             pytest.importorskip("chromadb")
         collection = make(store=store)
-        collection.ingest([Page("The tide is high.", 0), Page("The tide is low.", 1), {"notes/tide.md": "The tide turns."}])
+        collection.ingest(
+            [Page("The tide is high.", 0), Page("The tide is low.", 1), {"notes/tide.md": "The tide turns."}]
+        )
         for mode in ("hybrid", "vector", "lexical"):
             where = {"source": "report.pdf", "page": 2}
-            assert [hit.passage.text for hit in collection.search("tide", where=where, mode=mode)] == ["The tide is low."]
+            assert [hit.passage.text for hit in collection.search("tide", where=where, mode=mode)] == [
+                "The tide is low."
+            ]
             assert sources(collection.search("tide", where={"source": ["tide.md"]}, mode=mode)) == ["notes/tide.md"]
             assert sources(collection.search("tide", where={"source": "notes/*"}, mode=mode)) == ["notes/tide.md"]
             assert collection.search("tide", where={"page": 9}, mode=mode) == []
@@ -115,7 +128,9 @@ def test_equal_scores_come_in_the_order_of_sources(make: Callable[..., Collectio
         assert sources(collection.search("same words", mode=mode, passages=2)) == ["a.txt", "b.txt"]
 
 
-def test_without_embedder_search_is_lexical_and_says_so(make: Callable[..., Collection], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_embedder_search_is_lexical_and_says_so(
+    make: Callable[..., Collection], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("kaggle_magics.rag.embedder_choice.find_embedder", lambda reference: None)
     collection = make(embedder=None)
     report = collection.ingest(TEXTS)
@@ -173,7 +188,9 @@ def test_store_names() -> None:
         choose_index("chromadb")
 
 
-def test_without_chroma_the_store_is_numpy_and_asking_for_it_names_the_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_chroma_the_store_is_numpy_and_asking_for_it_names_the_remedy(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr("kaggle_magics.rag.vectors.installed", lambda name: name != "chromadb")
     monkeypatch.setattr("kaggle_magics.extras.installed", lambda name: name != "chromadb")
     assert choose_index(None) == "numpy"

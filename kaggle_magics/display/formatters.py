@@ -19,7 +19,7 @@ VIEWS = {
     "kaggle_magics.chains.run.ChainResult": "chains.chain_view",
     "kaggle_magics.models.checkpoint.Checkpoint": "models.checkpoint_view",
     "kaggle_magics.models.plan.Plan": "models.plan_view",
-    "kaggle_magics.session.LoadedModel": "models.loaded_view",
+    "kaggle_magics.models.loaded.LoadedModel": "models.loaded_view",
     "kaggle_magics.session.SessionStatus": "models.status_view",
     "kaggle_magics.display.results.Checkpoints": "models.checkpoints_view",
     "kaggle_magics.display.results.Hits": "documents.hits_view",

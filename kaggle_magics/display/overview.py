@@ -25,7 +25,5 @@ def report_view(report: Report) -> View:
         (finding.what, "yes" if finding.works else "no", finding.detail, finding.remedy or None) for finding in report
     ]
     missing = sum(not finding.works for finding in report)
-    last = note(
-        f"{missing} of {len(report)} do not work yet." if missing else "Everything works here."
-    )
+    last = note(f"{missing} of {len(report)} do not work yet." if missing else "Everything works here.")
     return join("report", [table("What works here", ("part", "works", "found", "to mend it"), rows), last])

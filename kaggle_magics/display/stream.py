@@ -181,8 +181,12 @@ def open_show(shell: InteractiveShell) -> Show:
     """The kind of output that fits where this shell's output goes."""
     if getattr(shell, "kernel", None) is None:
         return TerminalShow()
+    from IPython.core.displaypub import CapturingDisplayPublisher
+
     publish = publisher(shell)
-    return FinalShow(publish) if is_batch() else NotebookShow(publish)
+    # What %%capture catches is shown later: every update would be an output of its own.
+    last_only = is_batch() or isinstance(shell.display_pub, CapturingDisplayPublisher)
+    return FinalShow(publish) if last_only else NotebookShow(publish)
 
 
 def publisher(shell: InteractiveShell) -> Publisher:

@@ -113,8 +113,10 @@ class Parser(argparse.ArgumentParser):
 
     def _worded(self, error: argparse.ArgumentError) -> str:
         flag = (error.argument_name or self.prog).split("/")[-1]
-        if "expected" in error.message:
+        if error.message.startswith("expected"):
             return f"{flag} needs a value."
+        if error.message.startswith("ignored explicit argument"):
+            return f"{flag} takes no value."
         return f"{flag} {error.message}"
 
     def _see(self) -> str:

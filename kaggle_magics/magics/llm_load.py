@@ -13,7 +13,7 @@ from kaggle_magics.magics.options import output_option
 
 if TYPE_CHECKING:
     from kaggle_magics.models.plan import Plan
-    from kaggle_magics.session import LoadedModel
+    from kaggle_magics.models.loaded import LoadedModel
 
 
 def _options(parser: Parser) -> None:

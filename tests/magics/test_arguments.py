@@ -79,7 +79,8 @@ def test_after_two_dashes_all_words_are_text(parser: Parser) -> None:
         ("-o 1a", r"--output needs the name of a variable, not '1a'"),
         ("-o class", r"--output needs the name of a variable, not 'class'"),
         ("-i x", r"--input needs name=value, not 'x'"),
-        ("--raw=1", r"--raw"),
+        ("--raw=1", r"--raw takes no value\."),
+        ("--temperature expected", r"needs a number, not 'expected'"),
         ("-s=x", r"-s takes its value after a space"),
     ],
 )

@@ -126,6 +126,11 @@ def test_a_line_form_is_the_cells_result(notebook: Notebook) -> None:
     assert notebook.of_kind("display_data") == []
 
 
+def test_captured_output_is_one_output(notebook: Notebook) -> None:
+    notebook.run("%%capture caught\n%%prompt -m slow --max-tokens 30\nCount")
+    assert notebook.value("len(caught.outputs), 'word29' in caught.outputs[0].data['text/plain']").strip() == "1 True"
+
+
 def test_completion_over_the_wire(notebook: Notebook) -> None:
     request = notebook.client.complete("%%prompt --max", 14)
     while True:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from kaggle_magics import __version__, wording
@@ -88,7 +88,7 @@ def finish(answer: Answer, used_hits: Sequence[Hit]) -> GroundedAnswer:
     refused = wording.is_refusal(answer.text)
     known = [] if refused else [number for number in numbers if 1 <= number <= len(used_hits)]
     return GroundedAnswer(
-        **{field.name: getattr(answer, field.name) for field in fields(Answer)},
+        **answer.fields(),
         citations=tuple(Citation(number, used_hits[number - 1].passage) for number in known),
         hits=tuple(used_hits),
         refused=refused,

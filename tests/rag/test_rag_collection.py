@@ -333,7 +333,7 @@ def test_passages_without_vectors_get_them_when_an_embedder_comes(
     assert {hit.passage.source for hit in again.search("text", mode="vector")} == {"a.md", "b"}
 
 
-@pytest.mark.parametrize("damage", ["gone", "emptied", "garbage", "foreign"])
+@pytest.mark.parametrize("damage", ["gone", "emptied", "garbage", "foreign", "killed"])
 def test_a_broken_chroma_index_is_built_again(make: Make, tmp_path: Path, new_embedder, damage: str) -> None:
     pytest.importorskip("chromadb")
     first = make(tmp_path / "kept", store="chroma")
@@ -343,6 +343,9 @@ def test_a_broken_chroma_index_is_built_again(make: Make, tmp_path: Path, new_em
     (index,) = (tmp_path / "kept").glob("chroma-*")
     if damage == "gone":
         shutil.rmtree(index)
+    elif damage == "killed":  # what a kill leaves: a vector that Chroma lists but does not find, and the mark
+        shutil.rmtree(next(path for path in index.iterdir() if path.is_dir()), ignore_errors=True)
+        (tmp_path / "kept/index-unfinished").touch()
     elif damage == "garbage":
         (index / "chroma.sqlite3").write_bytes(b"no database" * 1000)
     elif damage == "emptied":

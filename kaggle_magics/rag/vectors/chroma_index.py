@@ -24,6 +24,8 @@ from kaggle_magics.rag.vectors import Row
 _COLLECTION = "passages"
 _PREFIX = "chroma-"
 _PAGE = 10_000
+_MARK = "index-unfinished"
+"""A file that stands beside the index from its first change to its proper end."""
 
 
 class ChromaIndex:
@@ -43,6 +45,8 @@ class ChromaIndex:
         self._collection: Any = None
         self._path = next(iter(sorted(folder.glob(f"{_PREFIX}*"))), None) or self._fresh_path()
         try:
+            if (folder / _MARK).exists():
+                raise ValueError("the process that changed the index was killed: vectors may be missing in it")
             self._open()
             self._probe()
         except Exception:  # Chroma's Rust core raises its own classes, sqlite errors and plain exceptions for damage
@@ -55,6 +59,7 @@ class ChromaIndex:
         return found
 
     def add(self, rows: Iterable[Row]) -> None:
+        (self._folder / _MARK).touch()
         size = min(5000, self._client.get_max_batch_size())
         iterator = iter(rows)
         while batch := list(islice(iterator, size)):
@@ -63,6 +68,7 @@ class ChromaIndex:
             self._collection.upsert(ids=[row[0] for row in batch], embeddings=vectors, metadatas=metadatas)
 
     def remove(self, ids: Iterable[str]) -> None:
+        (self._folder / _MARK).touch()
         wanted = list(ids)
         size = min(5000, self._client.get_max_batch_size())
         for start in range(0, len(wanted), size):
@@ -84,6 +90,7 @@ class ChromaIndex:
         if self._client is not None:
             with contextlib.suppress(Exception):  # closing is best effort: the records are the truth
                 self._client.close()
+                (self._folder / _MARK).unlink(missing_ok=True)
             self._client = self._collection = None
 
     def _open(self) -> None:
@@ -108,6 +115,7 @@ class ChromaIndex:
 
     def _start_over(self) -> None:
         self.close()
+        (self._folder / _MARK).unlink(missing_ok=True)
         for old in self._folder.glob(f"{_PREFIX}*"):
             shutil.rmtree(old, ignore_errors=True)
         self._path = self._fresh_path()

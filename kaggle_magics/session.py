@@ -6,30 +6,30 @@ everything below it is functions and frozen data.
 
 from __future__ import annotations
 
-import datetime
 import secrets
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kaggle_magics import __version__, extras, memory, wording
+from kaggle_magics import extras, memory, wording
 from kaggle_magics.chains.parse import parse
 from kaggle_magics.chains.run import ChainResult, StepResult
 from kaggle_magics.chains.run import run as run_chain
 from kaggle_magics.code.check import CodeAnswer, check_code
 from kaggle_magics.code.extract import extract_code
-from kaggle_magics.errors import ChainError, CollectionError, EngineError, ModelNotLoaded, OptionError, did_you_mean
-from kaggle_magics.generation.answer import Answer, RunCard
+from kaggle_magics.errors import ChainError, CollectionError, ModelNotLoaded, OptionError, did_you_mean
+from kaggle_magics.generation.answer import Answer
+from kaggle_magics.generation.running import Running
 from kaggle_magics.generation.worker import Generation
 from kaggle_magics.models.catalog import list_checkpoints
 from kaggle_magics.models.checkpoint import Checkpoint
-from kaggle_magics.models.engines.protocol import Engine, EngineFacts
+from kaggle_magics.models.engines.protocol import Engine
 from kaggle_magics.models.engines.registry import load_engine
+from kaggle_magics.models.loaded import LoadedModel
 from kaggle_magics.models.plan import Plan, make_plan
 from kaggle_magics.models.reference import resolve
 from kaggle_magics.models.request import Request, Sampling
@@ -44,65 +44,6 @@ if TYPE_CHECKING:
     from kaggle_magics.rag.search import Mode
 
 OnText = Callable[[str], None]
-
-
-@dataclass(eq=False)
-class LoadedModel:
-    """An engine under the name it has in this session, with the checkpoint it was loaded from."""
-
-    name: str
-    engine: Engine
-    checkpoint: Checkpoint | None = None
-    """None for an engine that was adopted: it came from no file we know."""
-    plan: Plan | None = None
-    seconds: float = 0.0
-    """What loading and warming took."""
-    bytes_taken: int = 0
-    """How much the process grew, measured; can be near 0 where weights are mapped from disk."""
-    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
-
-    @property
-    def facts(self) -> EngineFacts:
-        return self.engine.facts
-
-    @property
-    def source(self) -> str:
-        """Where its weights lie."""
-        return str(self.checkpoint.path) if self.checkpoint else self.facts.library
-
-    def count_tokens(self, text: str) -> int:
-        """Tokens of a plain text."""
-        return self.engine.count_tokens(text)
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """A request on its way, with all that its answer will have to tell."""
-
-    model: LoadedModel
-    request: Request
-    generation: Generation
-
-    def answer(self) -> Answer:
-        """The answer, once the generation has ended."""
-        text, stop_reason, usage = self.generation.text, self.generation.stop_reason, self.generation.usage
-        if stop_reason is None or usage is None:
-            raise EngineError("The answer is not finished yet.")
-        facts = self.model.facts
-        card = RunCard(
-            model=self.model.name,
-            source=self.model.source,
-            engine=facts.engine,
-            library=facts.library,
-            device=facts.device,
-            dtype=facts.dtype,
-            messages=self.request.messages,
-            template=self.request.template,
-            sampling=self.request.sampling,
-            version=__version__,
-            created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        )
-        return Answer(text=text, stop_reason=stop_reason, usage=usage, card=card)
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +199,7 @@ class Session:
         `stop_reason` is then "interrupted".
         """
         request = Request.ask(
-            _not_empty(text, "prompt"), system=system, sampling=_sampling(sampling), template=template
+            _not_empty(text, "prompt"), system=system, sampling=Sampling.of(sampling), template=template
         )
         return self._keep(self.generate(request, model=model, on_text=on_text))
 
@@ -281,7 +222,7 @@ class Session:
         text or a field that cannot be used, before anything is asked.
         """
         steps = parse(text)
-        options = _sampling(sampling)
+        options = Sampling.of(sampling)
         self.model(model)
 
         def generate(prompt: str) -> Answer:
@@ -320,12 +261,12 @@ class Session:
         request = Request.ask(
             _not_empty(task, "task"),
             system=wording.code_system(language),
-            sampling=_sampling(sampling),
+            sampling=Sampling.of(sampling),
             template=template,
         )
         answer = self.generate(request, model=model, on_text=on_text)
         code = extract_code(answer.text, language)
-        written = CodeAnswer(**_fields(answer), code=code, language=language, checks=check_code(code, language))
+        written = CodeAnswer(**answer.fields(), code=code, language=language, checks=check_code(code, language))
         self._keep(written)
         return written
 
@@ -434,7 +375,7 @@ class Session:
         """Answer from the collection only, with citations, or refuse; without a model, the best sentences verbatim."""
         from kaggle_magics.rag import answer as grounded
 
-        options = _sampling(sampling)
+        options = Sampling.of(sampling)
         hits = self.search(question, collection=collection, passages=passages, mode=mode, where=where)
         if not hits or (model is None and self.current is None):
             # With nothing found there is nothing to ask a model about: the extract of nothing is the refusal.
@@ -456,7 +397,7 @@ class Session:
         extras.require("langchain_core", "A LangChain model")
         from kaggle_magics.interop.langchain import SessionChatModel
 
-        return SessionChatModel(session=self, model=model, system=system, sampling=_sampling(sampling))
+        return SessionChatModel(session=self, model=model, system=system, sampling=Sampling.of(sampling))
 
     # -- inside ------------------------------------------------------------------------------------------------
 
@@ -480,33 +421,12 @@ def _same_run(one: Plan, other: Plan) -> bool:
     return first == second
 
 
-def _sampling(options: Mapping[str, Any]) -> Sampling:
-    """`Sampling` from keyword arguments; `OptionError` names an unknown one and what was probably meant."""
-    known = Sampling.__dataclass_fields__
-    for name in options:
-        if name not in known:
-            raise OptionError(f"There is no option named {name!r}.", did_you_mean(name, known))
-    given = {name: value for name, value in options.items() if value is not None}
-    if isinstance(given.get("stop"), str):
-        given["stop"] = (given["stop"],)
-    elif "stop" in given:
-        given["stop"] = tuple(given["stop"])
-    try:
-        return Sampling(**given)
-    except TypeError as error:
-        raise OptionError(f"A sampling option has a value of the wrong type: {error}") from error
-
-
 def _not_empty(text: str, what: str) -> str:
     if not isinstance(text, str):
         raise OptionError(f"The {what} must be text, not {type(text).__name__}.")
     if not text.strip():
         raise OptionError(f"The {what} is empty.", "Write it in the cell's body.")
     return text
-
-
-def _fields(answer: Answer) -> dict[str, Any]:
-    return {name: getattr(answer, name) for name in Answer.__dataclass_fields__}
 
 
 _session: Session | None = None

@@ -12,8 +12,8 @@ from kaggle_magics.display.results import Collections
 
 if TYPE_CHECKING:
     from kaggle_magics.models.checkpoint import Checkpoint
-    from kaggle_magics.models.plan import Plan
     from kaggle_magics.models.loaded import LoadedModel
+    from kaggle_magics.models.plan import Plan
     from kaggle_magics.session import SessionStatus
 
 ORIGINS = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from kaggle_magics.models.request import Message, Sampling, StopReason, Usage
@@ -40,6 +40,10 @@ class Answer:
     card: RunCard
     value: Any = field(default=None, repr=False)
     """The parsed object when a schema was asked for."""
+
+    def fields(self) -> dict[str, Any]:
+        """Its own fields by name: what an answer of a richer kind is made from."""
+        return {part.name: getattr(self, part.name) for part in fields(Answer)}
 
     def __str__(self) -> str:
         return self.text

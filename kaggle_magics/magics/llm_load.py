@@ -12,8 +12,8 @@ from kaggle_magics.magics.command import command
 from kaggle_magics.magics.options import output_option
 
 if TYPE_CHECKING:
-    from kaggle_magics.models.plan import Plan
     from kaggle_magics.models.loaded import LoadedModel
+    from kaggle_magics.models.plan import Plan
 
 
 def _options(parser: Parser) -> None:

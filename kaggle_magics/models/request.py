@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
-from kaggle_magics.errors import OptionError
+from kaggle_magics.errors import OptionError, did_you_mean
 
 Role = Literal["system", "user", "assistant"]
 StopReason = Literal["end", "length", "stop_sequence", "interrupted", "error"]
@@ -36,6 +36,23 @@ class Sampling:
     repeat_penalty: float = 1.0
     seed: int | None = None
     stop: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Sampling:
+        """From options by name; None leaves the default, and `stop` may be one text.
+
+        Raises `OptionError` for a name there is none of, saying what was probably meant, and for a wrong type.
+        """
+        for name in options:
+            if name not in cls.__dataclass_fields__:
+                raise OptionError(f"There is no option named {name!r}.", did_you_mean(name, cls.__dataclass_fields__))
+        given = {name: value for name, value in options.items() if value is not None}
+        if "stop" in given:
+            given["stop"] = (given["stop"],) if isinstance(given["stop"], str) else tuple(given["stop"])
+        try:
+            return cls(**given)
+        except TypeError as error:
+            raise OptionError(f"A sampling option has a value of the wrong type: {error}.") from error
 
     def __post_init__(self) -> None:
         checks = [

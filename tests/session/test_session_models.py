@@ -111,3 +111,22 @@ def test_without_a_model_asking_documents_gives_extracts(session: Session, root:
         passage = citation.passage
         document = session.collection().document_text(passage.document_id)
         assert document[passage.start : passage.end] == passage.text
+
+
+def test_a_kept_collection_can_be_opened_again_and_again(session: Session, tmp_path: Path) -> None:
+    session.ingest({"note.txt": "The tower is 40 metres high."}, path=tmp_path / "kept")
+    for _ in range(2):
+        assert session.open_collection(tmp_path / "kept").facts().documents == 1
+    session.open_collection(None)
+    assert session.collection().facts().documents == 0
+    assert session.open_collection(tmp_path / "kept", collection="other").facts().documents == 1
+
+
+def test_a_question_with_no_hit_is_refused_without_asking_the_model(session: Session) -> None:
+    from kaggle_magics.testing import ScriptedEngine
+
+    engine = ScriptedEngine()
+    session.adopt(engine, name="scripted")
+    session.ingest({"note.txt": "The tower is 40 metres high."})
+    answer = session.ask("zzz qqq", mode="lexical")
+    assert answer.refused and not answer.citations and engine.requests == []

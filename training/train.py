@@ -1,6 +1,6 @@
 """The training loop: `python -m training.train --until 18:10`. It resumes from training/checkpoints/state.pt.
 
-The loss stands on the answers' tokens only; a sample's tokens weigh its length to the power -0.5, so that short answers
+The loss stands on the answers' tokens (and, lightly, on words of a prompt that stood in it before); a sample's tokens weigh its length to the power -0.5, so that short answers
 count beside long functions. Warm-up, constant, then linear to 0 over the last part of the wall-clock.
 """
 
@@ -13,7 +13,7 @@ import signal
 import time
 from collections import defaultdict
 from datetime import datetime
-from multiprocessing import Process, Queue
+from multiprocessing import Process, Queue, get_context
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +21,28 @@ import torch
 
 from .model import Model, Shape
 from .muon import Muon
+from .replica import Share, work
 
 HERE = Path(__file__).parent / "checkpoints"
-MUON_LR, ADAM_LR = 0.02, 0.003
-LEVEL_TOKENS = 4.0e6
+MUON_LR, ADAM_LR = 0.008, 0.002
+COPY_WEIGHT = 0.3
+LEVEL_TOKENS = 12.0e6
 """Tokens after which the curriculum's level is 1."""
+
+
+def repeated(ids: list[int], learnt: list[bool]) -> list[int]:
+    """Positions of a prompt whose token, after its two forerunners, stood earlier in the same text: names told again.
+
+    They are learnt beside the answers, at a small weight: copying is what answers from passages are made of.
+    """
+    seen: set[tuple[int, int, int]] = set()
+    found = []
+    for j in range(2, len(ids)):
+        key = (ids[j - 2], ids[j - 1], ids[j])
+        if key in seen and not learnt[j]:
+            found.append(j)
+        seen.add(key)
+    return found
 
 
 def batches(queue: Queue, start: int, tokens_a_step: int, micro: int, tokens_seen: float) -> None:
@@ -72,6 +89,12 @@ def batches(queue: Queue, start: int, tokens_a_step: int, micro: int, tokens_see
                 target += [ids[j] for j in at]
                 weight += [len(at) ** -0.5] * len(at)
                 skill += [number] * len(at)
+                again = repeated(ids, learnt)
+                row += [i] * len(again)
+                column += [j - 1 for j in again]
+                target += [ids[j] for j in again]
+                weight += [COPY_WEIGHT * max(1, len(again)) ** -0.5] * len(again)
+                skill += [len(SKILLS)] * len(again)
             made.append((block, *(np.array(x, dtype=np.int64) for x in (row, column, target, skill)),
                          np.array(weight, dtype=np.float32)))
         tokens_seen += total
@@ -95,9 +118,9 @@ def main() -> None:
     parser.add_argument("--layers", type=int, default=5)
     parser.add_argument("--hidden", type=int, default=256)
     parser.add_argument("--inner", type=int, default=640)
-    parser.add_argument("--tokens", type=int, default=8192)
-    parser.add_argument("--micro", type=int, default=4096)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--tokens", type=int, default=4096)
+    parser.add_argument("--micro", type=int, default=1280)
+    parser.add_argument("--processes", type=int, default=2, choices=(1, 2))
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--state", default=str(HERE / "state.pt"))
     options = parser.parse_args()
@@ -108,7 +131,7 @@ def main() -> None:
     began = time.time()
     begin = clock(options.begin) if options.begin else began
     end = clock(options.until) if options.until else began + 60 * options.minutes
-    torch.set_num_threads(options.threads)
+    torch.set_num_threads(1)
     torch.manual_seed(1)
     state_file = Path(options.state)
     state = torch.load(state_file, weights_only=True) if state_file.exists() else None
@@ -131,7 +154,15 @@ def main() -> None:
             buffer.copy_(old)
         step, tokens, trained = state["step"], state["tokens"], state["seconds"]
     print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters, from step {step}", flush=True)
-    losses = torch.compile(model.losses, dynamic=True) if options.compile else model.losses
+    model.share_memory()
+    spawn = get_context("spawn")
+    counter, gradient = spawn.Value("i", 0), torch.zeros(sum(p.numel() for p in model.parameters())).share_memory_()
+    here, there = spawn.Pipe()
+    replica = None
+    if options.processes == 2:
+        replica = spawn.Process(target=work, args=(there, model, gradient, counter, options.compile), daemon=True)
+        replica.start()
+    share_of_work = Share(model, counter, options.compile)
 
     def save() -> None:
         temporary = state_file.with_suffix(".tmp")
@@ -152,18 +183,28 @@ def main() -> None:
     while time.time() < end and not stopped:
         _, total, groups = queue.get()
         weight_sum = float(sum(group[5].sum() for group in groups))
-        for block, row, column, target, skill, weight in groups:
-            each = losses(*(torch.from_numpy(x) for x in (block, row, column, target)))
-            (each @ torch.from_numpy(weight) / weight_sum).backward()
-            detached = each.detach().numpy()
+        groups.sort(key=lambda group: -group[0].size)
+        counter.value = 0
+        if replica:
+            here.send((groups, weight_sum))
+        done = share_of_work.take(groups, weight_sum)
+        if replica:
+            done += here.recv()
+            at = 0
+            for p in model.parameters():
+                part = gradient[at: at + p.numel()].view(p.shape)
+                p.grad = part.clone() if p.grad is None else p.grad.add_(part)
+                at += p.numel()
+        for group, each in done:
+            skill = groups[group][4]
             for number in np.unique(skill):
                 mask = skill == number
-                sums[number] += float(detached[mask].sum())
+                sums[number] += float(each[mask].sum())
                 counts[number] += int(mask.sum())
         share = rate(time.time(), begin, end, step, options.decay)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for group in adam.param_groups:
-            group["lr"] = ADAM_LR * share
+        for settings in adam.param_groups:
+            settings["lr"] = ADAM_LR * share
         adam.step()
         muon.step(MUON_LR * share, 0.01)
         for p in model.parameters():
@@ -173,7 +214,7 @@ def main() -> None:
         if step % 50 == 0:
             now = time.time()
             line = {"step": step, "Mtokens": round(tokens / 1e6, 2), "per_s": round((tokens - log_tokens) / (now - logged)),
-                    "lr": round(share, 3), **{SKILLS[k]: round(sums[k] / counts[k], 4) for k in sorted(sums)}}
+                    "lr": round(share, 3), **{(*SKILLS, "copy")[k]: round(sums[k] / counts[k], 4) for k in sorted(sums)}}
             print(datetime.now().strftime("%H:%M:%S"), json.dumps(line), flush=True)
             sums.clear()
             counts.clear()

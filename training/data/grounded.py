@@ -218,14 +218,14 @@ def ask(r: random.Random, about: str, type_: FactType, value: dict[str, str]) ->
 
 
 def grounded(n: Names, level: float = 1.0, turns: int | None = None) -> Sample:
-    """A conversation about numbered passages. `level` from 0 (one short passage) to 1 (up to five, some long).
+    """A conversation about numbered passages. `level` from 0 (mostly one short passage) to 1 (up to five, some long).
 
     `turns` questions are asked; the first stands below the passages as `%%ask` writes it, later ones (training
     only: more answers for one reading of the passages) follow alone.
     """
     r = n.rng
-    most = 1 if level < 0.08 else 2 if level < 0.2 else 5
-    size = r.randint(1, most)
+    most = 1 if level < 0.05 else 2 if level < 0.45 else 3 if level < 0.6 else 5
+    size = r.randint(1, most if r.random() < 0.85 else 5)
     long = level > 0.4 and r.random() < (0.25 if size <= 3 else 0.08)
     world = table_world(n, size) if r.random() < 0.12 else World(n, size, long)
     turns = turns or r.choice((1, 2, 3, 4, 5, 6))

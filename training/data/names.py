@@ -68,13 +68,13 @@ class Names:
         """A capitalised invented word of two or three syllables."""
         rng = self.rng
         while True:
-            syllables = rng.choice((1, 1, 2, 2, 2, 3))
+            syllables = rng.choice((1, 1, 1, 2, 2, 2))
             text = "".join(
                 rng.choice(ONSETS) + rng.choice(VOWELS) + (rng.choice(CODAS) if i == syllables - 1 else "")
                 for i in range(syllables)
             )
             text += rng.choice(ONSETS[:30]) + rng.choice(ENDS) if syllables < 3 else rng.choice("a o n s r e".split())
-            if 4 <= len(text) <= 11 and self.ours(text):
+            if 3 <= len(text) <= 8 and self.ours(text):
                 return text.capitalize()
 
     def first(self) -> str:

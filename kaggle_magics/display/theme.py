@@ -50,7 +50,6 @@ border-bottom:1px solid var(--km-line);background:transparent;overflow-wrap:brea
 .km-root .km-host,.km-root .km-blocked{{font-size:.88em;font-style:italic}}
 .km-root .km-chip{{display:inline-block;padding:0 .3em;border:1px solid var(--km-line);border-radius:4px;
 font-size:.85em;text-decoration:none;line-height:1.35}}
-.km-root .km-source{{overflow-wrap:anywhere;font-weight:600}}
 """
 
 STYLE = re.sub(r"\n+", "", _STYLE)

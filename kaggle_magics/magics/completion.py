@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from kaggle_magics.magics.settings import KaggleMagics
     from kaggle_magics.session import Session
 
-_MARK = "_of_kaggle_magics"
+MARK = "_of_kaggle_magics"
+"""Attribute of every function that we give to IPython, by which we find them again."""
 
 
 def register(shell: InteractiveShell, settings: KaggleMagics, command: Command) -> None:
@@ -32,7 +33,7 @@ def unregister(shell: InteractiveShell) -> None:
     """Take back all completers of ours."""
     hooks: Any = shell.strdispatchers.get("complete_command")
     for name, chain in list(hooks.strs.items()) if hooks is not None else []:
-        chain.chain[:] = [entry for entry in chain.chain if not getattr(entry[1], _MARK, False)]
+        chain.chain[:] = [entry for entry in chain.chain if not getattr(entry[1], MARK, False)]
         if not chain.chain:
             del hooks.strs[name]
 
@@ -41,7 +42,7 @@ def _completer(shell: InteractiveShell, settings: KaggleMagics, command: Command
     def complete(_shell: Any, event: Any) -> list[str]:
         return candidates(shell, settings, command, event.text_until_cursor, event.symbol)
 
-    setattr(complete, _MARK, True)
+    setattr(complete, MARK, True)
     return complete
 
 

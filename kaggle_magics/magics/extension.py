@@ -18,8 +18,6 @@ from kaggle_magics.magics.settings import KaggleMagics
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-_MARK = "_of_kaggle_magics"
-
 
 def load(shell: InteractiveShell) -> None:
     """Register everything. Loading twice is the same as loading once."""
@@ -104,7 +102,7 @@ def _ours(shell: InteractiveShell) -> Iterator[tuple[str, str, Callable[..., Any
     for kind, magics in shell.magics_manager.magics.items():
         for name, function in magics.items():
             # Only plain functions are asked: IPython's own may be placeholders that load when they are looked at.
-            if type(function) is FunctionType and hasattr(function, _MARK):
+            if type(function) is FunctionType and hasattr(function, completion.MARK):
                 yield kind, name, function
 
 
@@ -134,7 +132,7 @@ def _function(command: Command, shell: InteractiveShell, settings: KaggleMagics)
 
     magic.__name__ = magic.__qualname__ = command.name
     magic.__doc__ = command.help(settings.prefix, settings.defaults())
-    for attribute in (_MARK, "_ipython_magic_no_var_expand", "needs_local_scope"):
+    for attribute in (completion.MARK, "_ipython_magic_no_var_expand", "needs_local_scope"):
         setattr(magic, attribute, True)
     return magic
 

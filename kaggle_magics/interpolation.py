@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-_STEP = r"""\.[A-Za-z_]\w*|\[-?\d+\]|\["[^"\[\]{}]*"\]|\['[^'\[\]{}]*'\]"""
-_PATH = rf"[A-Za-z_]\w*(?:{_STEP})*"
+_STEP = r"""\.[^\W\d]\w*|\[-?\d+\]|\["[^"\[\]{}]*"\]|\['[^'\[\]{}]*'\]"""
+_PATH = rf"[^\W\d]\w*(?:{_STEP})*"
 _FIELD = re.compile(rf"\{{\{{(?P<escaped>{_PATH})\}}\}}|\{{(?P<path>{_PATH})\}}")
 _STEPS = re.compile(_STEP)
 _F_STRING = re.compile(
@@ -66,8 +66,15 @@ def _resolve(path: str, namespace: Mapping[str, Any]) -> Any:
     assert name is not None, path
     value = namespace[name[0]]
     for step in _steps(path[name.end() :]):
-        value = getattr(value, step[1:]) if step.startswith(".") else value[_key(step[1:-1])]
+        value = getattr(value, step[1:]) if step.startswith(".") else _item(value, _key(step[1:-1]))
     return value
+
+
+def _item(value: Any, key: int | str) -> Any:
+    # Looking must not change anything: a defaultdict makes the key it is asked for.
+    if isinstance(value, Mapping) and key not in value:
+        raise KeyError(key)
+    return value[key]
 
 
 def _steps(path: str) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from types import SimpleNamespace
 
 import pytest
@@ -21,6 +22,7 @@ NAMES = {
     "braces": "{city}",
     "empty": "",
     "größe": 7,
+    "été": "summer",
 }
 
 
@@ -33,7 +35,7 @@ NAMES = {
         ("{rows[0]} {rows[-1]}", "a b"),
         ("""{row["city"]} {row['a b']}""", "Oslo spaced"),
         ("{n} apples", "3 apples"),
-        ("{größe}", "7"),
+        ("{größe} {été}", "7 summer"),
         ("[{empty}]", "[]"),
         ("{{city}} is {city}", "{city} is Lima"),
         ("{braces}", "{city}"),
@@ -88,3 +90,9 @@ def test_a_property_that_raises_leaves_the_field() -> None:
 def test_a_megabyte_of_braces_is_no_trouble() -> None:
     text = "{" * 200_000 + "{city}" + "}" * 200_000 + " {city}" * 1000
     assert interpolate(text, NAMES).text.count("Lima") == 1000  # the one inside all the braces is escaped
+
+
+def test_looking_changes_nothing() -> None:
+    counts: defaultdict[str, int] = defaultdict(int)
+    assert interpolate('{counts["a"]}', {"counts": counts}).missing == ('counts["a"]',)
+    assert not counts

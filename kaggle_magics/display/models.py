@@ -68,7 +68,7 @@ def plan_view(plan: Plan) -> View:
     found = plan.checkpoint
     rows = [*_checkpoint_rows(found), *_run_rows(plan.engine, plan.device, plan.dtype, plan.context_length)]
     rows += [(f"memory for {part.replace('_', ' ')}", size(taken)) for part, taken in plan.memory.items()]
-    rows.append(("memory in all, reckoned", size(plan.bytes)))
+    rows.append(("memory in all, estimated", size(plan.bytes)))
     return join("plan", [facts(f"Plan for {found.name} (nothing was loaded)", rows)])
 
 
@@ -78,7 +78,7 @@ def loaded_view(model: LoadedModel) -> View:
     rows = _checkpoint_rows(model.checkpoint) if model.checkpoint else [("from", engine.library)]
     rows += _run_rows(f"{engine.engine} ({engine.library})", engine.device, engine.dtype, engine.context_length)
     if model.plan:
-        rows.append(("memory, reckoned", size(model.plan.bytes)))
+        rows.append(("memory, estimated", size(model.plan.bytes)))
     rows += [("memory, measured growth", size(model.bytes_taken)), ("loaded in", seconds(model.seconds))]
     views = [facts(f"Loaded {model.name}", rows)]
     if model.checkpoint and model.checkpoint.origin == "bundled":

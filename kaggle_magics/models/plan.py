@@ -1,4 +1,4 @@
-"""How a checkpoint would be run here, and whether it fits, reckoned from headers before anything is loaded."""
+"""How a checkpoint would be run here, and whether it fits, estimated from headers before anything is loaded."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ UNKNOWN_CONTEXT = 4096
 PREFILL_CHUNK = 512
 """Tokens of the prompt that are computed at once, in both engines."""
 MARGIN = 1.1
-"""Needed memory over reckoned memory."""
+"""Needed memory over estimated memory."""
 
 MiB = 2**20
 _FIXED = {"transformers": 300 * MiB, "llama.cpp": 64 * MiB}

@@ -43,5 +43,5 @@ $(BIN)/python:
 
 # One rule for the three sets of packages: demo, dev, browser.
 $(VENV)/%-$(MADE_OF): | $(BIN)/python
-	$(PIP) install --quiet --progress-bar off --constraint constraints/dev.txt --editable '.[$*]'
+	$(PIP) install --quiet --quiet --progress-bar off --constraint constraints/dev.txt --editable '.[$*]'
 	@touch $@

@@ -215,9 +215,13 @@ class Lab:
     def screenshots(self, name: str) -> list[Path]:
         """The whole notebook, window by window, as build/screenshots/NAME-1.png, NAME-2.png and so on."""
         scroller = "document.querySelector('.jp-NotebookPanel .jp-WindowedPanel-outer')"
-        height, window = self.page.evaluate(f"() => [{scroller}.scrollHeight, {scroller}.clientHeight]")
+        # Below the last cell JupyterLab leaves room to scroll on.
+        last = "[...document.querySelectorAll('.jp-NotebookPanel .jp-Cell')].at(-1).getBoundingClientRect().bottom"
+        height, window = self.page.evaluate(
+            f"() => [{last} + {scroller}.scrollTop - {scroller}.getBoundingClientRect().top, {scroller}.clientHeight]"
+        )
         taken = []
-        for number, top in enumerate(range(0, height, window), start=1):
+        for number, top in enumerate(range(0, round(height), window), start=1):
             self.page.evaluate(f"top => {{ {scroller}.scrollTop = top }}", top)
             taken.append(self.screenshot(f"{name}-{number}"))
         return taken

@@ -1,7 +1,7 @@
 # make demo    run the tour from top to bottom; build/tour.html shows every answer
 # make test    the tests (without the browser)
 # make lint    style and types
-# make lab     JupyterLab, opened on the tour
+# make lab     JupyterLab, opened on the tour (as root in a container: LAB_OPTIONS=--allow-root)
 # make bench   how long %load_ext takes
 # make browser the tests that drive JupyterLab in Chromium
 # make clean   remove what was built and the environment
@@ -26,7 +26,7 @@ lint: $(VENV)/dev-$(MADE_OF)
 	$(BIN)/python -m mypy
 
 lab: $(VENV)/dev-$(MADE_OF)
-	$(BIN)/python -m jupyterlab examples/tour.ipynb
+	$(BIN)/python -m jupyterlab $(LAB_OPTIONS) examples/tour.ipynb
 
 bench: $(VENV)/dev-$(MADE_OF)
 	$(BIN)/python benchmarks/load_ext.py

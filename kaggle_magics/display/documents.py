@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from kaggle_magics.rag.ingestion import IngestReport
     from kaggle_magics.rag.passages import Hit, Passage
 
+_HEADING = 70
+"""Characters of a passage's heading path, or table header, that stand in its label."""
 _TOOLTIP = 300
 """Characters of a passage that a citation shows when it is pointed at."""
 
@@ -149,7 +151,7 @@ def _sources(answer: GroundedAnswer, cited: dict[int, Passage], prefix: str) -> 
 
 
 def _passage(label: str, passage: Passage, *, open: bool = False, id: str = "") -> View:
-    context = f'<div class="km-note">{escape.html(passage.context)}</div>' if passage.context else ""
+    context = f'<div class="km-note">{escape.html(passage.context)}</div>' if len(passage.context) > _HEADING else ""
     quoted = f"{context}<blockquote>{escape.html(passage.text).replace(chr(10), '<br>')}</blockquote>"
     text = escape.plain(passage.text.strip())
     return View(
@@ -161,8 +163,12 @@ def _passage(label: str, passage: Passage, *, open: bool = False, id: str = "") 
 
 
 def _where(passage: Passage) -> str:
-    place = str(passage.place)
-    return f"{passage.source}, {place}" if place else passage.source
+    """Source, place and heading: two passages of one file are told apart before they are opened."""
+    place, heading = str(passage.place), passage.context
+    if len(heading) > _HEADING:
+        heading = f"{heading[: _HEADING - 1]}…"
+    source = f"{passage.source}, {place}" if place else passage.source
+    return f"{source} · {heading}" if heading else source
 
 
 def _tooltip(passage: Passage) -> str:

@@ -50,7 +50,7 @@ def checkpoints_view(checkpoints: Sequence[Checkpoint]) -> View:
             found.dtype,
             found.context_length or None,
             "yes" if found.has_chat_template else "no",
-            ORIGINS.get(found.origin, found.origin),
+            found.origin,
             found.handle or (found.name if found.origin == "bundled" else found.path),
         )
         for found in checkpoints

@@ -26,7 +26,7 @@ body[data-jp-theme-light=false] .km-root,body.vscode-dark .km-root
 .cell-output-ipywidget-background:has(.km-root){{background:transparent!important}}
 .km-root p,.km-root ul,.km-root ol{{margin:.4em 0}}
 .km-root a{{color:var(--km-link)}}
-.km-root pre{{margin:.5em 0;padding:.5em .7em;background:var(--km-tint);color:inherit;border-radius:4px;
+.km-root.km-root pre{{margin:.5em 0;padding:.5em .7em;background:var(--km-tint);color:inherit;border-radius:4px;
 white-space:pre-wrap;overflow-wrap:anywhere}}
 .km-root code{{font-family:var(--jp-code-font-family,ui-monospace,monospace);font-size:.93em;background:transparent;
 color:inherit}}

@@ -87,7 +87,7 @@ def test_citations_lead_to_open_sources_and_the_rest_is_folded() -> None:
     view = grounded_view(grounded(text="So it is [1].", citations=(Citation(1, PASSAGE),), hits=hits))
     target = re.search(r'<a class="km-chip" href="#(km-[\w-]+)" title="([^"]*)">\[1\]</a>', view.html)
     assert target is not None and f'<details id="{target[1]}" open>' in view.html
-    assert target[2] == "a &lt;b&gt;.pdf, page 3: It is &lt;i&gt;."
+    assert target[2] == "a &lt;b&gt;.pdf, page 3 · Head &gt; Sub: It is &lt;i&gt;."
     assert "Head &gt; Sub" in view.html and "Found, but not cited: 1" in view.html and "other.md" in view.html
     assert "<b>" not in view.html and "<i>" not in view.html
     assert "[1] a <b>.pdf, page 3" in view.text
@@ -109,7 +109,7 @@ def test_a_grounded_answer_is_labelled_by_its_kind() -> None:
 
 def test_hits_tell_their_scores() -> None:
     view = hits_view([Hit(PASSAGE, 1, {"vector": 0.5, "lexical": 2.0})])
-    assert "1. a <b>.pdf, page 3 (vector 0.500, lexical 2.000)" in view.text
+    assert "1. a <b>.pdf, page 3 · Head > Sub (vector 0.500, lexical 2.000)" in view.text
     assert "Nothing was found" in hits_view([]).text
 
 

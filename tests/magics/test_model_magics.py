@@ -83,7 +83,8 @@ def test_a_real_model_is_planned_loaded_asked_and_freed(shell: Any, shared: Path
     assert shell.user_ns["plan"].memory and shell.run("%llm_status").count("cardputer") == 0
     shell.run(f"model = %llm_load {path} --name small")
     drawn = shell.display_formatter.format(shell.user_ns["model"])[0]
-    assert all(word in drawn["text/html"] for word in ("safetensors", "parameters", "estimated", "loaded in", str(path)))
+    words = ("safetensors", "parameters", "estimated", "loaded in", str(path))
+    assert all(word in drawn["text/html"] for word in words)
     shell.run_cell("%%prompt --max-tokens 5 -o answer\nHello").raise_error()
     assert 1 <= shell.user_ns["answer"].usage.generated_tokens <= 5
     assert "Unloaded small" in shell.run("%llm_unload small")

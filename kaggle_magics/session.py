@@ -374,19 +374,23 @@ class Session:
         mode: Mode = "hybrid",
         where: Mapping[str, Any] | None = None,
         model: str | None = None,
+        extract: bool = False,
         on_text: OnText | None = None,
         **sampling: Any,
     ) -> GroundedAnswer:
-        """Answer from the collection only, with citations, or refuse; without a model, the best sentences verbatim."""
+        """Answer from the collection only, with citations, or refuse.
+
+        Without any model, or with `extract`, the answer is the best sentences of the documents, word for word.
+        """
         from kaggle_magics.rag import answer as grounded
 
         options = Sampling.of(sampling)
         hits = self.search(question, collection=collection, passages=passages, mode=mode, where=where)
-        if not hits or (model is None and self.current is None):
-            # With nothing found there is nothing to ask a model about: the extract of nothing is the refusal.
-            extract = grounded.extractive(question, hits, embedder=self.collection(collection).embedder)
-            self._keep(extract)
-            return extract
+        # With nothing found there is nothing to ask a model about: the extract of nothing is the refusal.
+        if extract or not hits or (model is None and self.current is None):
+            sentences = grounded.extractive(question, hits, embedder=self.collection(collection).embedder)
+            self._keep(sentences)
+            return sentences
         loaded = self.model(model)
         request, used = grounded.grounded_request(
             question, hits, sampling=options, count_tokens=loaded.count_tokens, budget=loaded.facts.context_length

@@ -26,6 +26,7 @@ def _options(parser: Parser) -> None:
     collection_option(parser)
     passages_option(parser)
     mode_option(parser)
+    parser.switch("--extract", help="Give the best sentences word for word, even where a model is loaded.")
     sampling_options(parser)
     raw_option(parser)
 
@@ -36,6 +37,7 @@ def _options(parser: Parser) -> None:
     options=_options,
     examples=(
         "%%ask\nWhen does the reading room open?",
+        "%%ask --extract\nWhen does the reading room open?",
         "%%ask -c handbook --passages 8 --max-tokens 120 -o answer\nWho approves travel?",
         'answer = %ask "Who approves travel?"',
     ),
@@ -45,13 +47,14 @@ def ask(call: Call) -> GroundedAnswer | None:
     session = call.session
     current = session.model(call.options.model) if call.options.model else session.current
     return call.show(
-        current.name if current else "searching",
+        current.name if current and not call.options.extract else "searching",
         lambda output: session.ask(
             question,
             collection=call.setting("collection"),
             passages=call.setting("passages"),
             mode=call.setting("mode"),
             model=call.options.model,
+            extract=call.options.extract,
             on_text=output.text,
             **call.sampling(),
         ),

@@ -130,3 +130,15 @@ def test_a_question_with_no_hit_is_refused_without_asking_the_model(session: Ses
     session.ingest({"note.txt": "The tower is 40 metres high."})
     answer = session.ask("zzz qqq", mode="lexical")
     assert answer.refused and not answer.citations and engine.requests == []
+
+
+def test_an_extract_can_be_asked_for_where_a_model_is_loaded(session: Session) -> None:
+    from kaggle_magics.testing import ScriptedEngine
+
+    engine = ScriptedEngine(["Forty metres [1]."])
+    session.adopt(engine, name="scripted")
+    session.ingest({"note.txt": "The tower is 40 metres high. It was built in 1900."})
+    question = "How high is the tower?"
+    assert session.ask(question).text == "Forty metres [1]."
+    extract = session.ask(question, extract=True)
+    assert extract.extractive and "40 metres" in extract.text and len(engine.requests) == 1

@@ -211,6 +211,12 @@ class TestTour:
         for number in re.findall(r"\[(\d+)\]", tour.answer(question).partition("\n")[0]):
             assert re.search(rf"^\s*\[{number}\] handbook/\w+\.\w+", said, re.MULTILINE), said
 
+    def test_an_extract_stands_in_the_documents_word_for_word(self, tour: Run) -> None:
+        assert cites("--extract", "the old ones cannot be replaced", "library.txt")(tour)
+        said = re.sub(r"\s*\[\d+\]", "", tour.answer("--extract").splitlines()[0])
+        written = " ".join((EXAMPLES / "handbook" / "library.txt").read_text(encoding="utf-8").split())
+        assert said.strip() in written
+
     def test_most_answers_are_right(self, tour: Run) -> None:
         """The model is small; how many of the tour's answers it must get right rises as it learns."""
         wrong = [name for name, right in FACTS.items() if not right(tour)]

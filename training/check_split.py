@@ -1,7 +1,7 @@
 """`python -m training.check_split`: proof by inspection that no held-out item is in training.
 
-Draws many training and test samples, as the training and the evaluation do, and compares: no whole question of the test is a
-question of training; no word of an invented name of the test occurs in training; no held-out wording or function name is used.
+Draws many training and test samples, as the training and the evaluation do, and compares: no whole question of the
+test is a question of training; no held-out name, operands, wording or function name occurs in training.
 """
 
 from __future__ import annotations
@@ -31,9 +31,11 @@ def main() -> None:
     rng = random.Random("split")
     seen: set[str] = set()
     words: set[str] = set()
+    operands: set[str] = set()
     for _ in range(TRAINING_SAMPLES):
         sample = training_sample(rng, 1.0)
         seen.update(questions(sample.messages))
+        operands.add(f"{sample.skill} {sample.check.get('operands', '')}")
         for text in questions(sample.messages):
             words.update(re.findall(r"[A-Z][a-z]{3,}", text))
     leaks: list[str] = []
@@ -47,17 +49,21 @@ def main() -> None:
     leaks += [f"held-out name in training: {word}" for word in sorted(names & words - ORDINARY)]
     compared = 0
     for skill in ("grounded", "refusal", "arithmetic", "formulas", "knowledge", "code", "formats"):
-        again = 0
+        again = shared = 0
         for seed in SEEDS:
             for sample in test_samples(skill, TEST_SAMPLES, seed):
                 compared += 1
                 again += sample.messages[-2]["content"] in seen
+                shared += "operands" in sample.check and f"{skill} {sample.check['operands']}" in operands
         print(f"{skill:11s} {again} of {TEST_SAMPLES * len(SEEDS)} test questions are questions of training")
-        closed = skill == "formats"  # "Name three colours ..." is a closed question without names or numbers
-        if again and not closed:
+        if shared:
+            leaks.append(f"{shared} operands of {skill}")
+        if again:
             leaks.append(f"{again} questions of {skill}")
-    print(f"{compared} test items against {len(seen)} training questions and {len(words)} capitalised words; "
-          f"{len(HOBBIES)} hobbies and {len(ROLES)} roles are shared on purpose (ordinary words)")
+    print(
+        f"{compared} test items against {len(seen)} training questions and {len(words)} capitalised words; "
+        f"{len(HOBBIES)} hobbies and {len(ROLES)} roles are shared on purpose (ordinary words)"
+    )
     for leak in leaks:
         print("LEAK", leak)
     raise SystemExit(1 if leaks else 0)

@@ -1,7 +1,7 @@
 """Measure the shipped model: `python -m training.evaluate --seed 11 --count 200` prints the table, both engines.
 
-Greedy answers on held-out data of a fresh seed. An engine is a callable: messages and a token limit to a text and whether the
-model stopped by itself.
+Greedy answers on held-out data of a fresh seed. An engine is a callable: messages and a token limit to a text and
+whether the model stopped by itself.
 """
 
 from __future__ import annotations
@@ -35,9 +35,11 @@ def safetensors_engine(folder: Path, threads: int = 2) -> Engine:
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
 
     def answer(messages: list[dict[str, str]], limit: int) -> tuple[str, bool]:
-        inputs = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_tensors="pt", return_dict=True)
+        inputs = tokenizer.apply_chat_template(
+            messages, add_generation_prompt=True, return_tensors="pt", return_dict=True
+        )
         with torch.inference_mode():
-            out = model.generate(**inputs, max_new_tokens=limit, do_sample=False)[0, inputs["input_ids"].shape[1]:]
+            out = model.generate(**inputs, max_new_tokens=limit, do_sample=False)[0, inputs["input_ids"].shape[1] :]
         return tokenizer.decode(out, skip_special_tokens=True), int(out[-1]) == tokenizer.eos_token_id
 
     return answer
@@ -57,7 +59,9 @@ def gguf_engine(file: Path, threads: int = 2) -> Engine:
     return answer
 
 
-def measure(engine: Engine, sets: dict[str, list[Sample]]) -> tuple[dict[str, list[bool]], dict[str, list[bool]], dict[str, list[str]]]:
+def measure(
+    engine: Engine, sets: dict[str, list[Sample]]
+) -> tuple[dict[str, list[bool]], dict[str, list[bool]], dict[str, list[str]]]:
     """Verdicts, whether each answer ended by itself, and the texts, by line."""
     verdicts, ended, texts = defaultdict(list), defaultdict(list), defaultdict(list)
     for line, samples in sets.items():
@@ -91,28 +95,38 @@ def main() -> None:
     sets = {line: test_samples(line, options.count, options.seed) for line in options.skills.split(",")}
     results = {}
     for name in options.engines.split(","):
-        engine = (safetensors_engine(options.folder, options.threads) if name == "safetensors"
-                  else gguf_engine(options.folder / "pocket-Q8_0.gguf", options.threads))
+        engine = (
+            safetensors_engine(options.folder, options.threads)
+            if name == "safetensors"
+            else gguf_engine(options.folder / "pocket-Q8_0.gguf", options.threads)
+        )
         verdicts, ended, texts = results[name] = measure(engine, sets)
         print(f"\n{name}, seed {options.seed}, {options.count} held-out items a line")
         for line in sets:
             print(f"  {line:11s} {percent(verdicts[line]):5.1f} %   (line: {LINES[line]} %)")
             if line == "grounded":
                 refused = [wording.is_refusal(text) for text in texts[line]]
-                cited = [text[-3:] == sample.answer[-3:] for text, sample in zip(texts[line], sets[line])]
-                print(f"  {'':11s} wrongly refused {percent(refused):.1f} % (at most 5 %), right citation {percent(cited):.1f} %")
+                cited = [text[-3:] == sample.answer[-3:] for text, sample in zip(texts[line], sets[line], strict=True)]
+                print(
+                    f"  {'':11s} wrongly refused {percent(refused):.1f} % (at most 5 %), "
+                    f"right citation {percent(cited):.1f} %"
+                )
         every = [value for line in sets for value in ended[line]]
         print(f"  {'stops':11s} {percent(every):5.1f} %   (line: 98 %)", flush=True)
         shown: Counter[str] = Counter()
         for line in sets:
-            for sample, text, good in zip(sets[line], texts[line], verdicts[line]):
+            for sample, text, good in zip(sets[line], texts[line], verdicts[line], strict=True):
                 if not good and shown[line] < options.wrong:
                     shown[line] += 1
                     question = sample.messages[-2]["content"]
-                    print(json.dumps({"line": line, "question": question[-300:], "wanted": sample.answer, "said": text}, indent=1))
+                    print(
+                        json.dumps(
+                            {"line": line, "question": question[-300:], "wanted": sample.answer, "said": text}, indent=1
+                        )
+                    )
     if len(results) == 2:
         one, two = (results[name][0] for name in results)
-        same = [a == b for line in sets for a, b in zip(one[line], two[line])]
+        same = [a == b for line in sets for a, b in zip(one[line], two[line], strict=True)]
         print(f"\nthe same verdict in both engines: {percent(same):.1f} % (line: 95 %)")
 
 

@@ -30,17 +30,44 @@ def write(state_file: Path, out: Path) -> None:
     model = Model(shape)
     model.load_state_dict(state["model"])
     out.mkdir(parents=True, exist_ok=True)
-    save_file({name: tensor.to(torch.float16) for name, tensor in to_llama(model).items()}, out / "model.safetensors",
-              metadata={"format": "pt"})
+    save_file(
+        {name: tensor.to(torch.float16) for name, tensor in to_llama(model).items()},
+        out / "model.safetensors",
+        metadata={"format": "pt"},
+    )
     config = {
-        "architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": shape.vocabulary, "hidden_size": shape.hidden,
-        "intermediate_size": shape.inner, "num_hidden_layers": shape.layers, "num_attention_heads": shape.heads,
-        "num_key_value_heads": shape.heads, "head_dim": shape.hidden // shape.heads, "hidden_act": "silu",
-        "max_position_embeddings": shape.context, "rms_norm_eps": shape.epsilon, "rope_theta": shape.theta, "rope_scaling": None,
-        "tie_word_embeddings": True, "attention_bias": False, "mlp_bias": False, "attention_dropout": 0.0,
-        "bos_token_id": BOS, "eos_token_id": EOS, "pad_token_id": PAD, "torch_dtype": "float16", "use_cache": True}
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "vocab_size": shape.vocabulary,
+        "hidden_size": shape.hidden,
+        "intermediate_size": shape.inner,
+        "num_hidden_layers": shape.layers,
+        "num_attention_heads": shape.heads,
+        "num_key_value_heads": shape.heads,
+        "head_dim": shape.hidden // shape.heads,
+        "hidden_act": "silu",
+        "max_position_embeddings": shape.context,
+        "rms_norm_eps": shape.epsilon,
+        "rope_theta": shape.theta,
+        "rope_scaling": None,
+        "tie_word_embeddings": True,
+        "attention_bias": False,
+        "mlp_bias": False,
+        "attention_dropout": 0.0,
+        "bos_token_id": BOS,
+        "eos_token_id": EOS,
+        "pad_token_id": PAD,
+        "torch_dtype": "float16",
+        "use_cache": True,
+    }
     (out / "config.json").write_text(json.dumps(config, indent=2) + "\n")
-    generation = {"bos_token_id": BOS, "eos_token_id": EOS, "pad_token_id": PAD, "do_sample": False, "max_new_tokens": 256}
+    generation = {
+        "bos_token_id": BOS,
+        "eos_token_id": EOS,
+        "pad_token_id": PAD,
+        "do_sample": False,
+        "max_new_tokens": 256,
+    }
     (out / "generation_config.json").write_text(json.dumps(generation, indent=2) + "\n")
     for file in (HERE / "checkpoints" / "tokenizer").iterdir():
         shutil.copy(file, out / file.name)
@@ -49,8 +76,21 @@ def write(state_file: Path, out: Path) -> None:
 def to_gguf(out: Path, llama_cpp: Path) -> Path:
     """The GGUF in Q8_0 beside the safetensors."""
     file = out / "pocket-Q8_0.gguf"
-    subprocess.run([sys.executable, str(llama_cpp / "convert_hf_to_gguf.py"), str(out), "--outfile", str(file), "--outtype", "q8_0",  # noqa: S603
-                    "--model-name", "pocket"], check=True, capture_output=True)
+    subprocess.run(
+        [
+            sys.executable,
+            str(llama_cpp / "convert_hf_to_gguf.py"),
+            str(out),
+            "--outfile",
+            str(file),
+            "--outtype",
+            "q8_0",
+            "--model-name",
+            "pocket",
+        ],
+        check=True,
+        capture_output=True,
+    )
     return file
 
 

@@ -29,7 +29,7 @@ def contains(sample: Sample, text: str) -> bool:
 
 
 def number(sample: Sample, text: str) -> bool:
-    """The last number is the result; where steps are asked for, at least two equals signs or one formula stand before it."""
+    """The last number is the result; where steps are asked for, a formula stands before it."""
     numbers = re.findall(r"-?\d+(?:\.\d+)?", text.replace(",", " "))
     if not numbers or (sample.check.get("steps") and "=" not in text):
         return False
@@ -52,7 +52,7 @@ def listed(sample: Sample, text: str) -> bool:
         words = [word.strip() for word in text.strip().split(",")]
     else:
         mark = [r"- (.+)$"] * len(lines) if form == "bullets" else [rf"{i}\. (.+)$" for i in range(1, len(lines) + 1)]
-        found = [re.match(pattern, line) for pattern, line in zip(mark, lines)]
+        found = [re.match(pattern, line) for pattern, line in zip(mark, lines, strict=True)]
         if not all(found):
             return False
         words = [match.group(1).strip() for match in found if match]
@@ -64,13 +64,20 @@ def code(sample: Sample, text: str) -> bool:
     """The code runs and its asserts hold, in another process with a time limit."""
     program = text + "\n\n" + "\n".join(sample.check["asserts"]) + "\n"
     try:
-        done = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, timeout=SECONDS)  # noqa: S603
+        done = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, timeout=SECONDS)
     except (subprocess.TimeoutExpired, ValueError):
         return False
     return done.returncode == 0
 
 
-JUDGES: dict[str, Any] = {"exact": exact, "contains": contains, "number": number, "json": as_json, "list": listed, "code": code}
+JUDGES: dict[str, Any] = {
+    "exact": exact,
+    "contains": contains,
+    "number": number,
+    "json": as_json,
+    "list": listed,
+    "code": code,
+}
 
 
 def right(sample: Sample, text: str) -> bool:

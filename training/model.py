@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 import torch
-import torch.nn.functional as F  # noqa: N812
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -64,9 +64,9 @@ class Model(nn.Module):
     def __init__(self, s: Shape):
         super().__init__()
         self.shape = s
-        self.embedding = nn.Parameter(torch.randn(s.vocabulary, s.hidden) * 0.02)
+        self.embedding = nn.Parameter(torch.randn(s.vocabulary, s.hidden))
         self.blocks = nn.ModuleList(Block(s) for _ in range(s.layers))
-        self.norm = nn.Parameter(torch.ones(s.hidden))
+        self.norm = nn.Parameter(torch.ones(s.hidden) / 50)
         width = s.hidden // s.heads
         angle = torch.outer(torch.arange(s.context).float(), s.theta ** (-torch.arange(0, width, 2).float() / width))
         self.register_buffer("cos", angle.cos()[:, None, :], persistent=False)
@@ -94,8 +94,14 @@ def to_llama(model: Model) -> dict[str, Tensor]:
         q, k, v = block.qkv.view(3, s.hidden, s.hidden).unbind(0)
         gate, up = block.gate_up.chunk(2, 0)
         state |= {
-            p + "input_layernorm.weight": block.norm1, p + "post_attention_layernorm.weight": block.norm2,
-            p + "self_attn.q_proj.weight": q, p + "self_attn.k_proj.weight": k, p + "self_attn.v_proj.weight": v,
-            p + "self_attn.o_proj.weight": block.out, p + "mlp.gate_proj.weight": gate, p + "mlp.up_proj.weight": up,
-            p + "mlp.down_proj.weight": block.down}
+            p + "input_layernorm.weight": block.norm1,
+            p + "post_attention_layernorm.weight": block.norm2,
+            p + "self_attn.q_proj.weight": q,
+            p + "self_attn.k_proj.weight": k,
+            p + "self_attn.v_proj.weight": v,
+            p + "self_attn.o_proj.weight": block.out,
+            p + "mlp.gate_proj.weight": gate,
+            p + "mlp.up_proj.weight": up,
+            p + "mlp.down_proj.weight": block.down,
+        }
     return {name: tensor.detach().contiguous() for name, tensor in state.items()}

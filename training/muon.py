@@ -32,7 +32,7 @@ class Muon:
     def step(self, lr: float, weight_decay: float = 0.0) -> None:
         """One step at learning rate `lr` (times the root of rows by columns where larger than 1)."""
         groups: dict[tuple[int, int], list[tuple[nn.Parameter, Tensor, int]]] = {}
-        for p, parts, buffer in zip(self.params, self.parts, self.buffers):
+        for p, parts, buffer in zip(self.params, self.parts, self.buffers, strict=True):
             buffer.lerp_(p.grad, 1 - self.momentum)
             update = p.grad.lerp(buffer, self.momentum).view(parts, p.shape[0] // parts, p.shape[1])
             groups.setdefault(tuple(update.shape[1:]), []).append((p, update, parts))
@@ -40,5 +40,5 @@ class Muon:
             done = orthogonal(torch.cat([u for _, u, _ in members])) * max(1.0, rows / columns) ** 0.5
             at = 0
             for p, _, parts in members:
-                p.mul_(1 - lr * weight_decay).add_(done[at: at + parts].reshape(p.shape), alpha=-lr)
+                p.mul_(1 - lr * weight_decay).add_(done[at : at + parts].reshape(p.shape), alpha=-lr)
                 at += parts

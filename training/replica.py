@@ -47,9 +47,9 @@ def work(connection: Connection, model: Model, gradient: Tensor, counter: Any, c
         at = 0
         for p in parameters:
             if p.grad is None:
-                gradient[at: at + p.numel()].zero_()
+                gradient[at : at + p.numel()].zero_()
             else:
-                gradient[at: at + p.numel()].copy_(p.grad.view(-1))
+                gradient[at : at + p.numel()].copy_(p.grad.view(-1))
             p.grad = None
             at += p.numel()
         connection.send(done)

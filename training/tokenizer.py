@@ -1,8 +1,9 @@
 """The tokenizer: SentencePiece BPE with byte fallback, made so that an unseen name is easy to copy.
 
 `python -m training.tokenizer OUT` trains it on text of the mixture and writes `tokenizer.model` (for llama.cpp's
-converter) and `tokenizer.json` with its configuration (for transformers). A capital letter never joins the letters after
-it (but for a few frequent words), so `Ilse` at the start of an answer and ` Ilse` in a passage differ in their first token only.
+converter) and `tokenizer.json` with its configuration (for transformers). A capital letter never joins the letters
+after it (but for a few frequent words), so `Ilse` at the start of an answer and ` Ilse` in a passage differ in their
+first token only.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ VOCABULARY = 2048
 BOS, EOS, PAD = 1, 2, 3
 SYSTEM, USER, ASSISTANT = "<|system|>", "<|user|>", "<|assistant|>"
 MARKERS = (SYSTEM, USER, ASSISTANT)
-WHOLE = (  # frequent words that keep their capital letter joined
-    "The What When Where Which Who How Why Question Because Write In On At From Tell Name Give Monday Tuesday Wednesday Thursday "
-    "Friday Saturday Sunday January February March April May June July August September October November December Area Return There "
-    "It She He They Python Answer You Area Until For List Dr For"
+WHOLE = (  # noqa: SIM905  # frequent words that keep their capital letter joined
+    "The What When Where Which Who How Why Question Because Write In On At From Tell Name Give It She He They You "
+    "Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February March April May June July August "
+    "September October November December Area Return There Python Answer Until For List Dr"
 ).split()
 CHAT_TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}"
@@ -52,10 +53,22 @@ def train(out: Path) -> None:
     random.Random(1).shuffle(lines)
     model = io.BytesIO()
     spm.SentencePieceTrainer.train(
-        sentence_iterator=iter(lines[:150000]), model_writer=model, model_type="bpe", vocab_size=VOCABULARY + 900,
-        byte_fallback=True, character_coverage=1.0, split_digits=True, normalization_rule_name="identity",
-        remove_extra_whitespaces=False, add_dummy_prefix=False, pad_id=PAD, control_symbols=list(MARKERS),
-        allow_whitespace_only_pieces=False, max_sentence_length=20000, minloglevel=2)
+        sentence_iterator=iter(lines[:150000]),
+        model_writer=model,
+        model_type="bpe",
+        vocab_size=VOCABULARY + 900,
+        byte_fallback=True,
+        character_coverage=1.0,
+        split_digits=True,
+        normalization_rule_name="identity",
+        remove_extra_whitespaces=False,
+        add_dummy_prefix=False,
+        pad_id=PAD,
+        control_symbols=list(MARKERS),
+        allow_whitespace_only_pieces=False,
+        max_sentence_length=20000,
+        minloglevel=2,
+    )
     proto = pb.ModelProto()
     proto.ParseFromString(model.getvalue())
     normal = pb.ModelProto.SentencePiece.NORMAL
@@ -63,9 +76,9 @@ def train(out: Path) -> None:
     allowed = {prefix + word[:end] for word in WHOLE for prefix in ("\u2581", "") for end in range(2, len(word) + 1)}
     for piece in proto.pieces:
         if piece.type == normal and len(piece.piece) > 1:
-            if re.search(r"[A-Z]", piece.piece.lstrip("\u2581")) and len(piece.piece.lstrip("\u2581")) > 1:
-                if piece.piece not in allowed:
-                    continue
+            letters_only = piece.piece.lstrip("\u2581")
+            if len(letters_only) > 1 and re.search(r"[A-Z]", letters_only) and piece.piece not in allowed:
+                continue
             merged.append(piece.piece)
         else:
             kept.append(piece)
@@ -106,20 +119,42 @@ def to_transformers(out: Path) -> None:
         local = [(piece.piece[:i], piece.piece[i:]) for i in range(1, len(piece.piece))]
         merges += [(-scores[piece.piece], vocab[a], vocab[b], a, b) for a, b in local if a in vocab and b in vocab]
     merges.sort()
-    tokenizer = Tokenizer(models.BPE(vocab, [(a, b) for *_, a, b in merges], unk_token="<unk>", byte_fallback=True, fuse_unk=True))
+    tokenizer = Tokenizer(
+        models.BPE(vocab, [(a, b) for *_, a, b in merges], unk_token="<unk>", byte_fallback=True, fuse_unk=True)
+    )
     tokenizer.normalizer = normalizers.Replace(" ", "\u2581")
     tokenizer.decoder = decoders.Sequence([decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse()])
-    tokenizer.add_special_tokens([AddedToken(text, special=True, normalized=False)
-                                  for text in ("<unk>", "<s>", "</s>", "<pad>", *MARKERS)])
-    tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", pair="<s> $A <s> $B", special_tokens=[("<s>", BOS)])
+    tokenizer.add_special_tokens(
+        [AddedToken(text, special=True, normalized=False) for text in ("<unk>", "<s>", "</s>", "<pad>", *MARKERS)]
+    )
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A", pair="<s> $A <s> $B", special_tokens=[("<s>", BOS)]
+    )
     fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", unk_token="<unk>", pad_token="<pad>",
-        additional_special_tokens=list(MARKERS), clean_up_tokenization_spaces=False, model_max_length=2048, padding_side="left")
+        tokenizer_object=tokenizer,
+        bos_token="<s>",
+        eos_token="</s>",
+        unk_token="<unk>",
+        pad_token="<pad>",
+        additional_special_tokens=list(MARKERS),
+        clean_up_tokenization_spaces=False,
+        model_max_length=2048,
+        padding_side="left",
+    )
     fast.chat_template = CHAT_TEMPLATE
     fast.save_pretrained(out)
     file = out / "tokenizer_config.json"
-    config = {key: value for key, value in json.loads(file.read_text()).items() if key not in ("backend", "extra_special_tokens")}
-    config |= {"tokenizer_class": "PreTrainedTokenizerFast", "add_prefix_space": False, "add_bos_token": True, "add_eos_token": False}
+    config = {
+        key: value
+        for key, value in json.loads(file.read_text()).items()
+        if key not in ("backend", "extra_special_tokens")
+    }
+    config |= {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "add_prefix_space": False,
+        "add_bos_token": True,
+        "add_eos_token": False,
+    }
     file.write_text(json.dumps(config, indent=2) + "\n")  # llama.cpp's converter reads these
 
 

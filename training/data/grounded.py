@@ -1,5 +1,7 @@
 """Questions about numbered passages of invented facts: answers with a citation, and refusals with hard negatives."""
 
+# ruff: noqa: E501, SIM905  (tables of wordings: one line reads better than many)
+
 from __future__ import annotations
 
 import random
@@ -13,11 +15,33 @@ from .names import Names
 from .sample import Sample
 from .tables import table_world
 
-FACTS = {"place": PLACE_FACTS, "person": PERSON_FACTS, "event": EVENT_FACTS, "thing": THING_FACTS,
-         "rule": RULE_FACTS, "house": HOUSE_FACTS,
-         "many": [fact for facts in clauses.PLURAL_TYPES.values() for fact in facts],
-         "one": [fact for facts in clauses.SINGULAR_TYPES.values() for fact in facts]}
-KINDS = ("place", "place", "place", "person", "person", "event", "thing", "thing", "rule", "house", "many", "many", "one", "one", "one")
+FACTS = {
+    "place": PLACE_FACTS,
+    "person": PERSON_FACTS,
+    "event": EVENT_FACTS,
+    "thing": THING_FACTS,
+    "rule": RULE_FACTS,
+    "house": HOUSE_FACTS,
+    "many": [fact for facts in clauses.PLURAL_TYPES.values() for fact in facts],
+    "one": [fact for facts in clauses.SINGULAR_TYPES.values() for fact in facts],
+}
+KINDS = (
+    "place",
+    "place",
+    "place",
+    "person",
+    "person",
+    "event",
+    "thing",
+    "thing",
+    "rule",
+    "house",
+    "many",
+    "many",
+    "one",
+    "one",
+    "one",
+)
 PLACES = (
     "library|museum|laboratory|workshop|archive|canteen|guest room|garden|tower|bridge|school|theatre|cafe|hall|pool|observatory|"
     "greenhouse|seminar room|reading room|kitchen|clinic|harbour|mill|station|gallery|shop|lecture hall|bakery|farm|hotel|lighthouse|"
@@ -40,7 +64,15 @@ RULE_SUBJECTS = (
     "printer cartridges|tents|games|cameras|skis|towels|used bottles|prams|dogs|helmets|lab coats|letters|gloves|maps|headphones|"
     "sheets|travel forms|old newspapers|chargers|plants|musical instruments|drinks|microscope slides|samples|cups|projectors"
 ).split("|")
-PRONOUN = {"many": ("They",), "one": ("It",), "place": ("It",), "event": ("It",), "thing": ("It",), "rule": ("They",), "person": ("She", "He")}
+PRONOUN = {
+    "many": ("They",),
+    "one": ("It",),
+    "place": ("It",),
+    "event": ("It",),
+    "thing": ("It",),
+    "rule": ("They",),
+    "person": ("She", "He"),
+}
 
 
 def capital(text: str) -> str:
@@ -91,7 +123,9 @@ class World:
         r = n.rng
         same_kind = r.choice(KINDS) if r.random() < 0.45 else None
         shared = r.choice(FACTS[same_kind]) if same_kind and same_kind != "house" and r.random() < 0.6 else None
-        title = f"{n.word()} {r.choice(('Institute', 'Handbook', 'Guide', 'House', 'Centre', 'Manual', 'Report', 'Notes'))}"
+        title = (
+            f"{n.word()} {r.choice(('Institute', 'Handbook', 'Guide', 'House', 'Centre', 'Manual', 'Report', 'Notes'))}"
+        )
         headings = r.random() < 0.3
         for _ in range(size):
             kind = same_kind or r.choice(KINDS)
@@ -119,8 +153,10 @@ class World:
                 values = [self.fact(about, type_) for type_ in types]
                 joined = None if None in values else clauses.together(self.n, types, values, about)  # type: ignore[arg-type]
                 if joined:
-                    self.facts += [(number, about, type_, value) for type_, value in zip(types, values)]  # type: ignore[misc]
-                    self.passages.append((capital(joined), f"{title} > {capital(about.removeprefix('the '))}" if title else ""))
+                    self.facts += [(number, about, type_, value) for type_, value in zip(types, values, strict=True)]  # type: ignore[misc]
+                    self.passages.append(
+                        (capital(joined), f"{title} > {capital(about.removeprefix('the '))}" if title else "")
+                    )
                     return
                 self.used -= {(about, type_.key) for type_ in types}
         for type_ in types:
@@ -169,7 +205,7 @@ class World:
                     same = [fact for fact in FACTS[known.about] if fact.key.split(":")[0] == known.key.split(":")[0]]
                     type_ = r.choice(same)
             elif draw < 0.84 and self.facts:  # the attribute is told, of another subject
-                _, other, type_, _ = r.choice(self.facts)
+                _, _, type_, _ = r.choice(self.facts)
                 if type_.about == "house":
                     draw = r.random()
                     continue
@@ -178,7 +214,7 @@ class World:
                 kind = r.choice(KINDS)
                 about, type_ = subject(n, kind), r.choice(FACTS[kind])
             if self.clear(about, type_):
-                question, answer = ask(r, about, type_, type_.value(n))
+                question, _ = ask(r, about, type_, type_.value(n))
                 if about and about.lower() not in question.lower():
                     continue  # a question by value only could be answered by chance
                 return question
@@ -187,23 +223,85 @@ class World:
 
     def clear(self, about: str, type_: FactType) -> bool:
         """Whether no passage tells this attribute, or a near one, of this subject."""
-        near = {"opened", "founded", "hours", "closed", "where", "town", "head", "contact", "founder", "keeper", "owner", "when",
-                "weekly", "born", "studied", "role", "room", "cleaner", "fee", "ticket", "books", "borrow", "limit", "period",
-                "loan", "birthday", "joined", "maker", "married", "duty", "ask", "kept", "collect", "emergency", "bicycles",
-                "until", "office_hours", "phone", "holiday", "lunch", "count", "capacity", "leader", "cost", "price",
-                "away", "day", "forbidden", "staff", "people", "guest", "email", "boss"}
+        near = {
+            "opened",
+            "founded",
+            "hours",
+            "closed",
+            "where",
+            "town",
+            "head",
+            "contact",
+            "founder",
+            "keeper",
+            "owner",
+            "when",
+            "weekly",
+            "born",
+            "studied",
+            "role",
+            "room",
+            "cleaner",
+            "fee",
+            "ticket",
+            "books",
+            "borrow",
+            "limit",
+            "period",
+            "loan",
+            "birthday",
+            "joined",
+            "maker",
+            "married",
+            "duty",
+            "ask",
+            "kept",
+            "collect",
+            "emergency",
+            "bicycles",
+            "until",
+            "office_hours",
+            "phone",
+            "holiday",
+            "lunch",
+            "count",
+            "capacity",
+            "leader",
+            "cost",
+            "price",
+            "away",
+            "day",
+            "forbidden",
+            "staff",
+            "people",
+            "guest",
+            "email",
+            "boss",
+        }
         for _, told, known, _ in self.facts:
             if told == about or told.endswith(about) or about.endswith(told):
                 if known.key == type_.key:
                     return False
-                groups = ({"opened", "founded", "hours", "closed"}, {"where", "town", "room", "kept", "collect", "forbidden"},
-                          {"head", "contact", "founder", "keeper", "owner", "cleaner", "maker", "named", "architect"},
-                          {"when", "weekly", "office_hours", "away"}, {"born", "studied", "birthday"}, {"boss", "married"},
-                          {"fee", "ticket", "price", "cost"}, {"borrow", "limit", "period", "loan"}, {"until", "day"},
-                          {"count", "capacity", "people"}, {"role", "duty"}, {"phone", "room", "emergency"},
-                          {"colour", "material"} if type_.about == "place" else set())
-                if ":" in type_.key and type_.key.split(":")[1] in ("when", "often", "need", "with") and (
-                        known.key.split(":")[-1] in ("when", "often", "need", "with")):
+                groups = (
+                    {"opened", "founded", "hours", "closed"},
+                    {"where", "town", "room", "kept", "collect", "forbidden"},
+                    {"head", "contact", "founder", "keeper", "owner", "cleaner", "maker", "named", "architect"},
+                    {"when", "weekly", "office_hours", "away"},
+                    {"born", "studied", "birthday"},
+                    {"boss", "married"},
+                    {"fee", "ticket", "price", "cost"},
+                    {"borrow", "limit", "period", "loan"},
+                    {"until", "day"},
+                    {"count", "capacity", "people"},
+                    {"role", "duty"},
+                    {"phone", "room", "emergency"},
+                    {"colour", "material"} if type_.about == "place" else set(),
+                )
+                if (
+                    ":" in type_.key
+                    and type_.key.split(":")[1] in ("when", "often", "need", "with")
+                    and (known.key.split(":")[-1] in ("when", "often", "need", "with"))
+                ):
                     return False
                 if any(known.key in g and type_.key in g for g in groups) and known.key in near:
                     return False
@@ -226,12 +324,14 @@ def grounded(n: Names, level: float = 1.0, turns: int | None = None) -> Sample:
     r = n.rng
     most = 1 if level < 0.05 else 2 if level < 0.45 else 3 if level < 0.6 else 5
     size = r.randint(1, most if r.random() < 0.85 else 5)
-    long = level > 0.4 and r.random() < (0.25 if size <= 3 else 0.08)
+    if level < 0.7 and r.random() < 0.35:
+        size = 1
+    long = level > 0.7 and r.random() < (0.25 if size <= 3 else 0.08)
     world = table_world(n, size) if r.random() < 0.12 else World(n, size, long)
     turns = turns or r.choice((1, 2, 3, 4, 5, 6))
     messages = [{"role": "system", "content": wording.GROUNDED_SYSTEM}]
     skill, asked = "grounded", set()
-    for turn in range(turns):
+    for _ in range(turns):
         drawn = None if r.random() < 0.25 else world.question()
         if drawn and drawn[0] in asked:
             continue

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from .arithmetic import arithmetic
 from .chat import chat
 from .code import code
+from .copying import copying
 from .formats import formats
 from .formulas import formulas
 from .grounded import grounded
@@ -15,7 +16,16 @@ from .knowledge import knowledge
 from .names import Names
 from .sample import Sample
 
-WEIGHTS = {"grounded": 0.34, "arithmetic": 0.17, "formulas": 0.13, "knowledge": 0.14, "code": 0.11, "formats": 0.10, "chat": 0.01}
+WEIGHTS = {
+    "grounded": 0.42,
+    "arithmetic": 0.09,
+    "formulas": 0.09,
+    "knowledge": 0.18,
+    "code": 0.12,
+    "formats": 0.08,
+    "chat": 0.005,
+    "copying": 0.015,
+}
 """Share of the samples (not of the tokens) by skill."""
 
 
@@ -28,7 +38,13 @@ def training_sample(rng: random.Random, level: float, weights: dict[str, float] 
     if skill == "arithmetic":
         return arithmetic(n, level)
     makers: dict[str, Callable[[Names], Sample]] = {
-        "formulas": formulas, "knowledge": knowledge, "code": code, "formats": formats, "chat": chat}
+        "formulas": formulas,
+        "knowledge": knowledge,
+        "code": code,
+        "formats": formats,
+        "chat": chat,
+        "copying": copying,
+    }
     return makers[skill](n)
 
 
@@ -44,7 +60,12 @@ def test_samples(skill: str, count: int, seed: int) -> list[Sample]:
                 continue
         else:
             makers: dict[str, Callable[[Names], Sample]] = {
-                "formulas": formulas, "knowledge": knowledge, "code": code, "formats": formats, "arithmetic": arithmetic}
+                "formulas": formulas,
+                "knowledge": knowledge,
+                "code": code,
+                "formats": formats,
+                "arithmetic": arithmetic,
+            }
             sample = makers[skill](n)
         samples.append(sample)
     return samples

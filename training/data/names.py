@@ -4,6 +4,8 @@ Every word of a name, and every number above 9, falls on one side by its hash (`
 or number of the test is ever in training.
 """
 
+# ruff: noqa: E501, SIM905  (tables of wordings: one line reads better than many)
+
 from __future__ import annotations
 
 import random
@@ -34,10 +36,13 @@ LAST = (
 ).split()
 MONTHS = "January February March April May June July August September October November December".split()
 DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
-COLOURS = [c.replace("_", " ") for c in (
-    "red blue green yellow white black grey brown orange purple pink silver golden turquoise beige violet dark_blue "
-    "light_green dark_red pale_yellow dark_green light_blue light_grey bright_red"
-).split()]
+COLOURS = [
+    c.replace("_", " ")
+    for c in (
+        "red blue green yellow white black grey brown orange purple pink silver golden turquoise beige violet dark_blue "
+        "light_green dark_red pale_yellow dark_green light_blue light_grey bright_red"
+    ).split()
+]
 MATERIALS = (
     "oak pine steel glass marble brick concrete copper leather cotton wool bamboo granite clay bronze silk plastic paper "
     "aluminium sandstone limestone cork linen porcelain iron brass walnut ebony slate ceramic"
@@ -51,6 +56,8 @@ class Names:
     def __init__(self, rng: random.Random, test: bool = False):
         self.rng = rng
         self.test = test
+        self.operands = ""
+        """The last operands that `formulas` drew, as the split names them."""
 
     def ours(self, text: str) -> bool:
         """Whether `text` lies on this side of the split."""

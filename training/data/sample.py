@@ -35,5 +35,5 @@ def talk(skill: str, question: str, answer: str, system: str | None = None, **ch
 
 
 def held_out(text: str, share: int = 8) -> bool:
-    """Whether `text` (a name, a number, a tuple of operands as text) is kept from training: one in `share`, by CRC-32."""
+    """Whether `text` (a name, a number, operands as text) is kept from training: one in `share`, by CRC-32."""
     return zlib.crc32(text.lower().encode()) % share == 0

@@ -1,5 +1,7 @@
 """Passages that are rows of a table, as the readers of tables write them: `name: Tova; room: 12; day: Monday`."""
 
+# ruff: noqa: E501, SIM905  (tables of wordings: one line reads better than many)
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -7,17 +9,28 @@ from collections.abc import Callable
 from .names import COLOURS, DAYS, Names
 
 Column = tuple[str, Callable[[Names], str], tuple[str, ...]]
-ITEMS = "hammer|rope|kettle|ladder|violin|lamp|tent|camera|drum|saw|bench|globe|mirror|clock|pump|boat|bread|soup|tea|cake".split("|")
-COURSES = "pottery|French|yoga|chess|painting|robotics|cooking|judo|piano|history|botany|dancing|sewing|Spanish|first aid".split("|")
+ITEMS = "hammer|rope|kettle|ladder|violin|lamp|tent|camera|drum|saw|bench|globe|mirror|clock|pump|boat|bread|soup|tea|cake".split(
+    "|"
+)
+COURSES = "pottery|French|yoga|chess|painting|robotics|cooking|judo|piano|history|botany|dancing|sewing|Spanish|first aid".split(
+    "|"
+)
 
 PEOPLE: list[Column] = [
     ("room", Names.room, ("Which room does {k} have?", "What is the room of {k}?", "In which room is {k}?")),
-    ("day", lambda n: n.rng.choice(DAYS), ("On which day is {k} there?", "What is the day of {k}?", "Which day does {k} have?")),
+    (
+        "day",
+        lambda n: n.rng.choice(DAYS),
+        ("On which day is {k} there?", "What is the day of {k}?", "Which day does {k} have?"),
+    ),
     ("phone", Names.phone, ("What is the phone number of {k}?", "How can I call {k}?", "What is {k}'s phone number?")),
     ("town", Names.word, ("What is the town of {k}?", "Which town does {k} come from?", "Where is {k} from?")),
     ("age", lambda n: str(n.number(5, 99)), ("How old is {k}?", "What is the age of {k}?")),
-    ("role", lambda n: n.rng.choice(("cook", "driver", "guard", "nurse", "editor", "pilot", "teacher", "clerk", "engineer")),
-     ("What is the role of {k}?", "What does {k} work as?", "Which role does {k} have?")),
+    (
+        "role",
+        lambda n: n.rng.choice(("cook", "driver", "guard", "nurse", "editor", "pilot", "teacher", "clerk", "engineer")),
+        ("What is the role of {k}?", "What does {k} work as?", "Which role does {k} have?"),
+    ),
     ("email", Names.email, ("What is the e-mail address of {k}?", "What is the email of {k}?")),
     ("points", lambda n: str(n.number(0, 900)), ("How many points does {k} have?", "What are the points of {k}?")),
 ]
@@ -25,7 +38,11 @@ THINGS: list[Column] = [
     ("price", Names.money, ("How much does the {k} cost?", "What is the price of the {k}?")),
     ("colour", lambda n: n.rng.choice(COLOURS), ("What colour is the {k}?", "Which colour does the {k} have?")),
     ("stock", lambda n: str(n.number(0, 300)), ("How many of the {k} are in stock?", "What is the stock of the {k}?")),
-    ("shelf", lambda n: f"{n.rng.choice('ABCDEF')}{n.number(1, 60)}", ("On which shelf is the {k}?", "What is the shelf of the {k}?")),
+    (
+        "shelf",
+        lambda n: f"{n.rng.choice('ABCDEF')}{n.number(1, 60)}",
+        ("On which shelf is the {k}?", "What is the shelf of the {k}?"),
+    ),
     ("owner", Names.person, ("Who owns the {k}?", "Who is the owner of the {k}?")),
     ("weight", lambda n: f"{n.number(2, 400)} kg", ("How heavy is the {k}?", "What is the weight of the {k}?")),
 ]
@@ -45,9 +62,13 @@ class Table:
     def __init__(self, n: Names, size: int):
         r = self.rng = n.rng
         self.n = n
-        self.first, columns, key = r.choice((
-            ("name", PEOPLE, Names.person), ("item", THINGS, lambda n: n.rng.choice(ITEMS)),
-            ("course", CLASSES, lambda n: n.rng.choice(COURSES))))
+        self.first, columns, key = r.choice(
+            (
+                ("name", PEOPLE, Names.person),
+                ("item", THINGS, lambda n: n.rng.choice(ITEMS)),
+                ("course", CLASSES, lambda n: n.rng.choice(COURSES)),
+            )
+        )
         self.key = key
         several = r.random() < 0.3  # several rows in one passage
         columns = r.sample(columns, r.randint(2, 4))
@@ -77,7 +98,7 @@ class Table:
 
     def unanswerable(self) -> str:
         """A row that is not there, or a column that is not."""
-        number, key, cells = self.rng.choice(self.rows)
+        _, key, cells = self.rng.choice(self.rows)
         if self.hidden and self.rng.random() < 0.5:
             return self.rng.choice(self.hidden[2]).format(k=key)
         for _ in range(20):

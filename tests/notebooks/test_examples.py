@@ -113,16 +113,14 @@ FACTS: dict[str, Callable[[Run], bool]] = {
     "ingredients": lambda tour: len(re.findall(r"^[-*] \w+", tour.shown("%%chain"), re.MULTILINE)) >= 6,
     "code": computes_area,
     "director": cites("Who is the director", "Renvik", "about.md"),
-    "library": cites("When does the library close", "one o'clock", "library.txt"),
-    "vessel": cites("How long is the research vessel", "24 metres", "fieldwork.pdf"),
-    "seats": cites("How many seats", "120", "rooms.csv"),
+    "loan": cites("For how long can books", "our weeks", "library.txt"),
     "refusal": lambda tour: tour.answer("swimming pool").startswith("The documents do not say."),
     "capital of Kenya": lambda tour: "Nairobi" in tour.shown('session.prompt("What is the capital of Kenya?'),
-    "holiday": lambda tour: "28" in tour.shown("session.ask(") and "working_here.md" in tour.shown("session.ask("),
-    "capital of Germany": lambda tour: "Berlin" in tour.shown("as_langchain"),
+    "founded": lambda tour: "1968" in tour.shown("session.ask(") and "about.md" in tour.shown("session.ask("),
+    "capital of Portugal": lambda tour: "Lisbon" in tour.shown("as_langchain"),
 }
 # Measured with the weights that are committed; raise it with better ones, never lower it.
-LEAST_RIGHT = 3
+LEAST_RIGHT = 11
 
 
 def run(notebook: Any, folder: Path, output: Path) -> Run:
@@ -205,17 +203,23 @@ class TestTour:
         (function,) = (node for node in ast.parse(code_of(shown)).body if isinstance(node, ast.FunctionDef))
         assert function.args.args
 
-    @pytest.mark.parametrize("question", ["Who is the director", "the library close", "How long", "How many seats"])
+    @pytest.mark.parametrize("question", ["Who is the director", "the library close", "How long is", "How many seats"])
     def test_a_citation_leads_to_a_source_that_is_shown(self, tour: Run, question: str) -> None:
         said = tour.shown(question)
         for number in re.findall(r"\[(\d+)\]", tour.answer(question).partition("\n")[0]):
             assert re.search(rf"^\s*\[{number}\] handbook/\w+\.\w+", said, re.MULTILINE), said
 
-    def test_an_extract_stands_in_the_documents_word_for_word(self, tour: Run) -> None:
-        assert cites("--extract", "the old ones cannot be replaced", "library.txt")(tour)
-        said = re.sub(r"\s*\[\d+\]", "", tour.answer("--extract").splitlines()[0])
-        written = " ".join((EXAMPLES / "handbook" / "library.txt").read_text(encoding="utf-8").split())
-        assert said.strip() in written
+    @pytest.mark.parametrize(
+        ("question", "fact", "source"),
+        [
+            ("When does the library close", "one o'clock", "library.txt"),
+            ("How long is the research vessel", "24 metres", "fieldwork.pdf"),
+            ("How many seats", "120", "rooms.csv"),
+        ],
+    )
+    def test_an_extract_tells_and_cites(self, tour: Run, question: str, fact: str, source: str) -> None:
+        # No model has a part in these, so they are right whatever its weights.
+        assert cites(question, fact, source)(tour)
 
     def test_most_answers_are_right(self, tour: Run) -> None:
         """The model is small; how many of the tour's answers it must get right rises as it learns."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import warnings
 from types import ModuleType
 
 from kaggle_magics.errors import MissingExtra
@@ -44,7 +45,10 @@ def require(module: str, purpose: str) -> ModuleType:
     if not installed(module):
         raise MissingExtra(f"{purpose} needs {module}, which is not installed.", f"Run: {install_line(module)}")
     try:
-        return importlib.import_module(module)
+        with warnings.catch_warnings():
+            # tqdm, which most of these import, asks for ipywidgets in red where a notebook has none.
+            warnings.filterwarnings("ignore", message="IProgress not found")
+            return importlib.import_module(module)
     except ImportError as error:
         raise MissingExtra(
             f"{module} is installed but cannot be imported ({error}).", f"Run: {install_line(module)}"

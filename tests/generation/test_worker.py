@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import _thread
+import signal
 import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -12,6 +14,14 @@ from kaggle_magics.errors import DoesNotFit, EngineError, OptionError
 from kaggle_magics.generation.worker import Generation
 from kaggle_magics.models.request import Piece, Request, Sampling
 from kaggle_magics.testing import ScriptedEngine
+
+
+@pytest.fixture(autouse=True)
+def interrupts() -> Iterator[None]:
+    """A process that a script started in the background ignores SIGINT; these tests need what a notebook has."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def workers() -> list[threading.Thread]:

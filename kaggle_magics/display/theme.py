@@ -28,8 +28,8 @@ body[data-jp-theme-light=false] .km-root,body.vscode-dark .km-root
 .km-root a{{color:var(--km-link)}}
 .km-root.km-root pre{{margin:.5em 0;padding:.5em .7em;background:var(--km-tint);color:inherit;border-radius:4px;
 white-space:pre-wrap;overflow-wrap:anywhere}}
-.km-root code{{font-family:var(--jp-code-font-family,ui-monospace,monospace);font-size:.93em;background:transparent;
-color:inherit}}
+.km-root.km-root code{{font-family:var(--jp-code-font-family,ui-monospace,monospace);font-size:.93em;
+background:transparent;color:inherit}}
 .km-root.km-root table{{border-collapse:collapse;margin:.5em 0;font-size:.95em;color:inherit}}
 .km-root.km-root tr{{background:transparent}}
 .km-root.km-root caption{{text-align:left;font-weight:600;padding:.2em 0;color:inherit}}

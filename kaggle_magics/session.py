@@ -7,12 +7,10 @@ everything below it is functions and frozen data.
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kaggle_magics import extras, memory, wording
@@ -21,18 +19,19 @@ from kaggle_magics.chains.run import ChainResult, StepResult
 from kaggle_magics.chains.run import run as run_chain
 from kaggle_magics.code.check import CodeAnswer, check_code
 from kaggle_magics.code.extract import extract_code
-from kaggle_magics.errors import ChainError, CollectionError, ModelNotLoaded, OptionError, did_you_mean
+from kaggle_magics.errors import ChainError, OptionError
 from kaggle_magics.generation.answer import Answer
 from kaggle_magics.generation.running import Running
 from kaggle_magics.generation.worker import Generation
 from kaggle_magics.models.catalog import list_checkpoints
 from kaggle_magics.models.checkpoint import Checkpoint
 from kaggle_magics.models.engines.protocol import Engine
-from kaggle_magics.models.engines.registry import load_engine
 from kaggle_magics.models.loaded import LoadedModel
 from kaggle_magics.models.plan import Plan, make_plan
+from kaggle_magics.models.pool import ModelPool
 from kaggle_magics.models.reference import resolve
 from kaggle_magics.models.request import Request, Sampling
+from kaggle_magics.rag.shelf import Shelf
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -61,18 +60,22 @@ class Session:
     """Loaded models, the current one, collections and the last answer."""
 
     def __init__(self) -> None:
-        self.loaded: dict[str, LoadedModel] = {}
-        self.collections: dict[str, Collection] = {}
+        self._pool = ModelPool()
+        self._shelf = Shelf()
         self.last: Answer | None = None
-        self._current: str | None = None
         self._running: set[Generation] = set()
 
     # -- models ------------------------------------------------------------------------------------------------
 
     @property
+    def loaded(self) -> Mapping[str, LoadedModel]:
+        """The models in memory by name, in the order they were loaded."""
+        return self._pool.loaded
+
+    @property
     def current(self) -> LoadedModel | None:
         """The model that answers when none is named."""
-        return self.loaded.get(self._current) if self._current else None
+        return self._pool.current
 
     def models(self) -> list[Checkpoint]:
         """Every checkpoint that is attached, cached or bundled, read from headers only."""
@@ -104,62 +107,26 @@ class Session:
         what is loaded already, in the same way, only makes it current; in another way it replaces it. Raises
         `ModelNotFound`, `DoesNotFit`, `CheckpointError` or `MissingExtra`; the models loaded before stay.
         """
-        plan = self.plan(reference, dtype=dtype, context=context, device=device)
-        name = name or self._free_name(plan.checkpoint)
-        before = self.loaded.get(name)
-        if before and before.plan and _same_run(before.plan, plan):
-            return self.use(name)
-        if before:
-            self.unload(name)
-        started, held = time.perf_counter(), memory.process_bytes()
-        engine = load_engine(plan)
-        self.loaded[name] = LoadedModel(
-            name,
-            engine,
-            plan.checkpoint,
-            plan,
-            seconds=time.perf_counter() - started,
-            bytes_taken=max(0, memory.process_bytes() - held),
-        )
-        return self.use(name)
+        return self._pool.load(self.plan(reference, dtype=dtype, context=context, device=device), name=name)
 
     def adopt(self, engine: Engine, *, name: str) -> LoadedModel:
         """Make an engine that was built elsewhere the current model; one of the same name is unloaded first."""
-        if name in self.loaded:
-            self.unload(name)
-        self.loaded[name] = LoadedModel(name, engine)
-        return self.use(name)
+        return self._pool.adopt(engine, name=name)
 
     def use(self, name: str) -> LoadedModel:
         """Make a loaded model the current one."""
-        model = self.model(name)
-        self._current = model.name
-        return model
+        return self._pool.use(name)
 
     def model(self, name: str | None = None) -> LoadedModel:
         """The loaded model of that name, or the current one; `ModelNotLoaded` where there is none."""
-        name = name or self._current
-        if name in self.loaded:
-            return self.loaded[name]
-        if name is None:
-            raise ModelNotLoaded("No model is loaded.", "Load one with %llm_load; %llm_models lists what is there.")
-        raise ModelNotLoaded(
-            f"No model named {name!r} is loaded.", did_you_mean(name, self.loaded) or f"Load it with: %llm_load {name}"
-        )
+        return self._pool.get(name)
 
     def unload(self, name: str | None = None) -> int:
         """Free a model (the current one by default); bytes the process gave back, measured."""
         model = self.model(name)
-        held = memory.process_bytes()
         for generation in list(self._running):
             generation.stop()
-        with model.lock:
-            del self.loaded[model.name]
-            model.engine.close()
-        if self._current == model.name:
-            self._current = next(reversed(self.loaded), None)
-        memory.release()
-        return max(0, held - memory.process_bytes())
+        return self._pool.unload(model.name)
 
     def stop(self) -> int:
         """Stop every answer that is on its way (from another thread); how many there were."""
@@ -171,14 +138,14 @@ class Session:
     def status(self) -> SessionStatus:
         """What is loaded, ingested and used right now."""
         collections = {name: collection.facts() for name, collection in self.collections.items()}
-        return SessionStatus(tuple(self.loaded.values()), self._current, collections, memory.process_bytes())
+        current = self.current.name if self.current else None
+        return SessionStatus(tuple(self.loaded.values()), current, collections, memory.process_bytes())
 
     def close(self) -> None:
         """Free all models and close all collections; temporary ones are deleted. The session can be used again."""
         for name in list(self.loaded):
             self.unload(name)
-        for name in list(self.collections):
-            self.collections.pop(name).close()
+        self._shelf.close()
         self.last = None
 
     # -- asking ------------------------------------------------------------------------------------------------
@@ -292,6 +259,11 @@ class Session:
 
     # -- documents ---------------------------------------------------------------------------------------------
 
+    @property
+    def collections(self) -> Mapping[str, Collection]:
+        """The open collections by name."""
+        return self._shelf.collections
+
     def ingest(
         self,
         paths: Any,
@@ -309,14 +281,7 @@ class Session:
         Running it again on the same files embeds nothing. `path` is the folder that keeps the collection; without it
         the collection is temporary. `chunk_size` and `chunk_overlap` are in characters.
         """
-        target = self.collections.get(collection) or self.open_collection(
-            path, collection=collection, embedder=embedder, store=store
-        )
-        if path is not None and target.path != Path(path).expanduser().resolve():
-            raise OptionError(
-                f"Collection {collection!r} lies in {target.path}, not in {path}.",
-                "Give another --collection name for it.",
-            )
+        target = self._shelf.get_or_open(path, name=collection, embedder=embedder, store=store)
         return target.ingest(paths, chunk_size=chunk_size, chunk_overlap=chunk_overlap, on_progress=on_progress)
 
     def open_collection(
@@ -328,28 +293,15 @@ class Session:
         store: str | None = None,
     ) -> Collection:
         """Open (or begin) a collection in the folder `path`, or a temporary one; it replaces one of the same name."""
-        from kaggle_magics.rag.collection import Collection
-
-        folder = Path(path).expanduser().resolve() if path is not None else None
-        before = self.collections.get(collection)
-        if before is not None and before.path == folder:
-            # A folder is open only once; what is in it stays.
-            self.collections.pop(collection).close()
-        opened = Collection(folder, name=collection, embedder=embedder, store=store)
-        if collection in self.collections:
-            self.collections.pop(collection).close()
-        self.collections[collection] = opened
-        return opened
+        return self._shelf.open(path, name=collection, embedder=embedder, store=store)
 
     def collection(self, name: str = "default") -> Collection:
         """The open collection of that name; `CollectionError` where there is none."""
-        if name not in self.collections:
-            raise CollectionError(
-                f"There is no collection named {name!r}.",
-                did_you_mean(name, self.collections)
-                or "Make it with: %rag_ingest PATH" + f" -c {name}" * (name != "default"),
-            )
-        return self.collections[name]
+        return self._shelf.get(name)
+
+    def close_collection(self, name: str = "default") -> None:
+        """Close a collection; a temporary one is deleted."""
+        self._shelf.close(name)
 
     def search(
         self,
@@ -413,21 +365,6 @@ class Session:
     def _keep(self, answer: Answer) -> Answer:
         self.last = answer
         return answer
-
-    def _free_name(self, checkpoint: Checkpoint) -> str:
-        """The checkpoint's name; with a number behind it when another checkpoint is loaded under that name."""
-        name, number = checkpoint.name, 2
-        while name in self.loaded and self.loaded[name].source != str(checkpoint.path):
-            name, number = f"{checkpoint.name}-{number}", number + 1
-        return name
-
-
-def _same_run(one: Plan, other: Plan) -> bool:
-    """Whether two plans run the same weights in the same way (their memory is an estimate of the moment)."""
-    first, second = (
-        (plan.checkpoint.path, plan.engine, plan.device, plan.dtype, plan.context_length) for plan in (one, other)
-    )
-    return first == second
 
 
 def _not_empty(text: str, what: str) -> str:

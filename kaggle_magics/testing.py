@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from kaggle_magics.models.engines.in_turn import in_turn
 from kaggle_magics.models.engines.protocol import EngineFacts
 from kaggle_magics.models.request import Piece, Request, StopReason, Usage, conversation_text
 
@@ -59,6 +60,10 @@ class ScriptedEngine:
             yield Piece(word)
         usage = Usage(self.count_tokens(self.render(request)), 0, count, first, time.perf_counter() - started)
         yield Piece("", reason, usage)
+
+    def stream_many(self, requests: Sequence[Request], stop: threading.Event) -> Iterator[tuple[int, Piece]]:
+        """Answer many requests; see `Engine.stream_many`."""
+        return in_turn(self.stream, requests, stop)
 
     def render(self, request: Request) -> str:
         return conversation_text(request.messages)

@@ -74,7 +74,7 @@ def rag_forget(call: Call) -> None:
         raise OptionError("%rag_forget needs either a document or --all.", f"See: {call.magic} --help")
     collection = call.session.collection(name)
     if call.options.all:
-        call.session.collections.pop(name).close()
+        call.session.close_collection(name)
         print(f"Closed collection {name}.")
         return
     print(f"Forgot {source}: {collection.forget(source)} passages removed from {name}.")

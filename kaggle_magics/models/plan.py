@@ -49,6 +49,10 @@ class Plan:
     memory: dict[str, int]
     threads: int = 1
     """CPU threads that compute (llama.cpp; torch keeps its own default)."""
+    quant: str | None = None
+    """How bitsandbytes quantises the weights while they are loaded: "nf4" or "int8"; None leaves them as stored."""
+    convert_to: str | None = None
+    """The GGUF type, such as "q4_k_m", that a safetensors checkpoint is converted to before llama.cpp loads it."""
 
     @property
     def bytes(self) -> int:

@@ -1,6 +1,5 @@
 """Python functions from `training.functions`, asked for in one line, under their own or another name."""
 
-
 from __future__ import annotations
 
 from kaggle_magics import wording

@@ -1,6 +1,5 @@
 """General facts from `training.facts`, asked in many wordings; the test asks in wordings that training never saw."""
 
-
 from __future__ import annotations
 
 from training.facts import COUNTRIES, DEFINITIONS, HELD_OUT_WORDINGS, TRAIN_WORDINGS

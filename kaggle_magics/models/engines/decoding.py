@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from kaggle_magics.errors import EngineError, OptionError
+from kaggle_magics.models.engines.in_turn import in_turn
 from kaggle_magics.models.engines.protocol import EngineFacts
 from kaggle_magics.models.engines.sampling import Logits, Sampler
 from kaggle_magics.models.engines.text import StopStrings, TokenDecoder
@@ -158,6 +159,10 @@ class LocalEngine:
         seconds = time.perf_counter() - start
         usage = Usage(len(prompt), reused, generated, first or seconds, seconds)
         yield Piece(rest + stops.flush(), reason, usage)
+
+    def stream_many(self, requests: Sequence[Request], stop: threading.Event) -> Iterator[tuple[int, Piece]]:
+        """Answer many requests; see `Engine.stream_many`."""
+        return in_turn(self.stream, requests, stop)
 
     def _open(self) -> LocalModel:
         if self._model is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -40,6 +40,15 @@ class Engine(Protocol):
 
         When `stop` is set the iterator ends within one token (also during the prompt) with "interrupted".
         Raises `OptionError` when the prompt does not leave room for an answer in the context.
+        """
+        ...
+
+    def stream_many(self, requests: Sequence[Request], stop: threading.Event) -> Iterator[tuple[int, Piece]]:
+        """Answer many requests in as few passes as the engine can: (index of the request, piece) as pieces come.
+
+        Pieces of different requests may alternate; those of one request are as `stream` yields them, its last one
+        with `stop_reason` and `usage`. A request that cannot be answered ends with "error", its text the reason, and
+        the others go on. When `stop` is set, requests under way end with "interrupted" and the rest is not begun.
         """
         ...
 

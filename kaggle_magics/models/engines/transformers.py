@@ -66,7 +66,9 @@ class _TransformersModel:
                 f"{name} lacks {len(missing)} of the weights its config.json asks for, such as {missing[0]}."
             )
         parameters = inspect.signature(model.forward).parameters
-        if model.config.is_encoder_decoder or "past_key_values" not in parameters:
+        # The argument was renamed in transformers 5.24.
+        self._takes_cache = next((name for name in ("cache", "past_key_values") if name in parameters), "")
+        if model.config.is_encoder_decoder or not self._takes_cache:
             raise CheckpointError(
                 f"{name} ({plan.checkpoint.architecture}) is no decoder with a key-value cache, as this engine needs.",
                 "Load a GGUF file of it where there is one.",
@@ -130,7 +132,7 @@ class _TransformersModel:
             with torch.inference_mode():
                 ids = torch.tensor([list(tokens)], device=self._device)
                 output = self._model(
-                    input_ids=ids, past_key_values=cache, use_cache=True, return_dict=True, **self._last_only
+                    input_ids=ids, use_cache=True, return_dict=True, **{self._takes_cache: cache}, **self._last_only
                 )
                 logits: Logits = output.logits[0, -1].to(dtype=torch.float32, device="cpu").numpy()
         except (torch.cuda.OutOfMemoryError, MemoryError) as error:
@@ -141,7 +143,7 @@ class _TransformersModel:
         except RuntimeError as error:
             raise EngineError(f"torch failed: {_first_line(error)}.") from error
         # Only now: a pass that failed half-way leaves layers of different lengths, so its cache is lost.
-        self._cache = output.past_key_values
+        self._cache = cache
         return logits
 
     def close(self) -> None:

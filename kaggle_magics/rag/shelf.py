@@ -1,0 +1,73 @@
+"""The open collections by name."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kaggle_magics.errors import CollectionError, OptionError, did_you_mean
+
+if TYPE_CHECKING:
+    from kaggle_magics.rag.collection import Collection
+
+
+class Shelf:
+    """Open collections by name. `session.Session` has one and hands its calls on."""
+
+    def __init__(self) -> None:
+        self.collections: dict[str, Collection] = {}
+
+    def get(self, name: str = "default") -> Collection:
+        """The open collection of that name; `CollectionError` where there is none."""
+        if name not in self.collections:
+            raise CollectionError(
+                f"There is no collection named {name!r}.",
+                did_you_mean(name, self.collections)
+                or "Make it with: %rag_ingest PATH" + f" -c {name}" * (name != "default"),
+            )
+        return self.collections[name]
+
+    def open(
+        self,
+        path: str | PathLike[str] | None,
+        *,
+        name: str = "default",
+        embedder: str | None = None,
+        store: str | None = None,
+    ) -> Collection:
+        """Open (or begin) a collection in the folder `path`, or a temporary one; it replaces one of the same name."""
+        # Only here: it brings SQLite and more, which %load_ext must not wait for.
+        from kaggle_magics.rag.collection import Collection
+
+        folder = Path(path).expanduser().resolve() if path is not None else None
+        before = self.collections.get(name)
+        if before is not None and before.path == folder:
+            # A folder is open only once; what is in it stays.
+            self.collections.pop(name).close()
+        opened = Collection(folder, name=name, embedder=embedder, store=store)
+        if name in self.collections:
+            self.collections.pop(name).close()
+        self.collections[name] = opened
+        return opened
+
+    def get_or_open(
+        self,
+        path: str | PathLike[str] | None,
+        *,
+        name: str = "default",
+        embedder: str | None = None,
+        store: str | None = None,
+    ) -> Collection:
+        """The open collection of that name, else a new one. `OptionError` when it is open in another folder."""
+        found = self.collections.get(name) or self.open(path, name=name, embedder=embedder, store=store)
+        if path is not None and found.path != Path(path).expanduser().resolve():
+            raise OptionError(
+                f"Collection {name!r} lies in {found.path}, not in {path}.", "Give another --collection name for it."
+            )
+        return found
+
+    def close(self, name: str | None = None) -> None:
+        """Close one collection, or all; temporary ones are deleted."""
+        for each in [self.get(name).name] if name else list(self.collections):
+            self.collections.pop(each).close()

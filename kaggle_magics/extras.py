@@ -13,6 +13,7 @@ EXTRA_OF = {
     "torch": "transformers",
     "transformers": "transformers",
     "bitsandbytes": "quantize",
+    "peft": "adapters",
     "llama_cpp": "gguf",
     "jinja2": "gguf",
     "chromadb": "rag",

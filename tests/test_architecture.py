@@ -40,6 +40,7 @@ HEAVY = {
     "langchain_core",
     "llama_cpp",
     "pandas",
+    "peft",
     "sentence_transformers",
     "torch",
     "transformers",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from kaggle_magics.errors import CheckpointError, DoesNotFit, OptionError, did_you_mean
 from kaggle_magics.extras import installed, require
@@ -53,6 +54,10 @@ class Plan:
     """How bitsandbytes quantises the weights while they are loaded: "nf4" or "int8"; None leaves them as stored."""
     convert_to: str | None = None
     """The GGUF type, such as "q4_k_m", that a safetensors checkpoint is converted to before llama.cpp loads it."""
+    adapter: Path | None = None
+    """A LoRA adapter on top: a PEFT folder, or a `.gguf` file where llama.cpp runs it."""
+    trust_remote_code: bool = False
+    """Whether Python code that comes with the checkpoint may run."""
 
     @property
     def bytes(self) -> int:
@@ -66,17 +71,18 @@ def make_plan(
     dtype: str | None = None,
     context: int | None = None,
     device: str | None = None,
+    allow_pickle: bool = False,
 ) -> Plan:
     """The best way to run `checkpoint`: on a GPU where it fits, else on the CPU.
 
     `context` is in tokens; when None it is the model's own up to 8192, and less where only less fits. Raises
-    `CheckpointError` for pickled weights, `OptionError` for a dtype, context or device that cannot be, and
-    `DoesNotFit` with what would.
+    `CheckpointError` for pickled weights unless they are allowed, `OptionError` for a dtype, context or device that
+    cannot be, and `DoesNotFit` with what would.
     """
-    if checkpoint.format == "pickle":
+    if checkpoint.format == "pickle" and not allow_pickle:
         raise CheckpointError(
-            f"{checkpoint.name} has only pickled weights (.bin, .pt), which can run code when they are read.",
-            "Use a version with safetensors, or save it as safetensors on a machine where you trust it.",
+            f"{checkpoint.name} has only pickled weights (.bin, .pt), which can run any code when they are read.",
+            "Use a version with safetensors; or, if you trust where it comes from, load it with --allow-pickle.",
         )
     machine = machine or this_machine()
     plans = [

@@ -130,9 +130,11 @@ def test_a_gguf_has_the_dtype_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
     assert make_plan(GGUF, machine=on(T4)).device == "cuda:0"
 
 
-def test_pickles_are_refused() -> None:
-    with pytest.raises(CheckpointError, match="pickled weights"):
+def test_pickles_are_refused_until_they_are_allowed() -> None:
+    with pytest.raises(CheckpointError, match="pickled weights.*run any code.*--allow-pickle"):
         make_plan(replace(QWEN, format="pickle"), machine=on())
+    plan = make_plan(replace(QWEN, format="pickle"), machine=on(), allow_pickle=True)
+    assert plan.engine == "transformers" and plan.memory["weights"] > 0
 
 
 def test_this_machine_knows_a_container_s_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

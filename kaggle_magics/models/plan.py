@@ -58,6 +58,19 @@ class Plan:
     """A LoRA adapter on top: a PEFT folder, or a `.gguf` file where llama.cpp runs it."""
     trust_remote_code: bool = False
     """Whether Python code that comes with the checkpoint may run."""
+    gpu_layers: int | None = None
+    """How many of the layers lie on the GPU (llama.cpp's `n_gpu_layers`); None: all that `device` says."""
+    split: dict[str, int] | None = None
+    """Over several GPUs: device -> the most bytes of weights it takes. transformers gets it as `max_memory` beside
+    `device_map="auto"`, llama.cpp as the proportions of its `tensor_split`. None: all on `device`."""
+    tokens_per_second: float | None = None
+    """Expected while it answers one request; None where the files do not tell enough."""
+    prompt_tokens_per_second: float | None = None
+    """Expected while it reads a prompt."""
+    disk: int = 0
+    """Bytes to be written to disk first (a conversion's result and what it needs on the way)."""
+    why: str = ""
+    """What speaks for or against it, in a few words."""
 
     @property
     def bytes(self) -> int:

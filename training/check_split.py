@@ -13,7 +13,7 @@ from . import facts, functions
 from .data.fact_types import HOBBIES, ROLES
 from .data.mixture import test_samples, training_sample
 from .data.names import FIRST, LAST
-from .data.sample import held_out
+from .data.sample import Sample, held_out
 from .tokenizer import CHAT_TEMPLATE
 
 ORDINARY = {"Baker", "Castle", "Cooper", "Farmer", "Porter", "Forster", "Stone", "Wood", "White", "Brown", "Gray"}
@@ -26,16 +26,25 @@ def questions(messages: list[dict[str, str]]) -> list[str]:
     return [message["content"] for message in messages if message["role"] == "user"]
 
 
+def own_names(sample: Sample) -> set[str]:
+    """Names that a sample's question gives to its function, other than those the functions have."""
+    if sample.skill != "code":
+        return set()
+    return set(re.findall(r"def (\w+)", sample.answer)) - {function.name for function in functions.FUNCTIONS}
+
+
 def main() -> None:
     """Print what was compared; leave with 1 where anything leaked."""
     rng = random.Random("split")
     seen: set[str] = set()
     words: set[str] = set()
     operands: set[str] = set()
+    defined: set[str] = set()
     for _ in range(TRAINING_SAMPLES):
         sample = training_sample(rng, 1.0)
         seen.update(questions(sample.messages))
         operands.add(f"{sample.skill} {sample.check.get('operands', '')}")
+        defined.update(own_names(sample))
         for text in questions(sample.messages):
             words.update(re.findall(r"[A-Z][a-z]{3,}", text))
     leaks: list[str] = []
@@ -54,6 +63,7 @@ def main() -> None:
             for sample in test_samples(skill, TEST_SAMPLES, seed):
                 compared += 1
                 again += sample.messages[-2]["content"] in seen
+                leaks += [f"function name in both: {name}" for name in own_names(sample) & defined]
                 shared += "operands" in sample.check and f"{skill} {sample.check['operands']}" in operands
         print(f"{skill:11s} {again} of {TEST_SAMPLES * len(SEEDS)} test questions are questions of training")
         if shared:

@@ -41,12 +41,12 @@ class Block(nn.Module):
         self.gate_up = nn.Parameter(torch.randn(2 * s.inner, s.hidden) * s.hidden**-0.5 * 0.7)
         self.down = nn.Parameter(torch.randn(s.hidden, s.inner) * s.inner**-0.5 * 0.7 * deep)
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-        """`x` is (batch, length, hidden)."""
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor) -> Tensor:
+        """`x` is (batch, length, hidden), `mask` (batch, 1, length, length) what a token may look at."""
         b, t, c = x.shape
         q, k, v = F.linear(F.rms_norm(x, (c,), self.norm1, self.eps), self.qkv).view(b, t, 3, self.heads, -1).unbind(2)
         q, k, v = turn(q, cos, sin).transpose(1, 2), turn(k, cos, sin).transpose(1, 2), v.transpose(1, 2)
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         x = x + F.linear(y.transpose(1, 2).reshape(b, t, c), self.out)
         gate, up = F.linear(F.rms_norm(x, (c,), self.norm2, self.eps), self.gate_up).chunk(2, -1)
         return x + F.linear(F.silu(gate) * up, self.down)
@@ -72,18 +72,21 @@ class Model(nn.Module):
         self.register_buffer("cos", angle.cos()[:, None, :], persistent=False)
         self.register_buffer("sin", angle.sin()[:, None, :], persistent=False)
 
-    def forward(self, ids: Tensor) -> Tensor:
-        """The last hidden states (batch, length, hidden) of right-padded `ids`."""
-        x = F.embedding(ids, self.embedding)
-        t = ids.shape[1]
-        cos, sin = self.cos[:t], self.sin[:t]
-        for block in self.blocks:
-            x = block(x, cos, sin)
-        return F.rms_norm(x, (x.shape[-1],), self.norm, self.shape.epsilon)
+    def forward(self, ids: Tensor, position: Tensor, trunk: Tensor, branch: Tensor) -> Tensor:
+        """The last hidden states (batch, length, hidden) of lines of several samples; all four are (batch, length).
 
-    def losses(self, ids: Tensor, row: Tensor, column: Tensor, target: Tensor) -> Tensor:
-        """Cross-entropy at the answer positions only: states at (row, column) should give `target`."""
-        return F.cross_entropy(F.linear(self(ids)[row, column], self.embedding), target, reduction="none")
+        A token sees what stands before it in its own sample (`trunk`) and there in the common part (`branch` 0) or in
+        its own branch. `position` counts from 0 along the common part and on into each branch.
+        """
+        x = F.embedding(ids, self.embedding)
+        seen = (trunk[:, None, :] == trunk[:, :, None]) & (
+            (branch[:, None, :] == 0) | (branch[:, None, :] == branch[:, :, None])
+        )
+        mask = torch.zeros(seen.shape).masked_fill(~seen.tril(), float("-inf"))[:, None]
+        cos, sin = self.cos[position], self.sin[position]
+        for block in self.blocks:
+            x = block(x, cos, sin, mask)
+        return F.rms_norm(x, (x.shape[-1],), self.norm, self.shape.epsilon)
 
 
 def to_llama(model: Model) -> dict[str, Tensor]:

@@ -9,6 +9,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from .model import Model
@@ -20,7 +21,7 @@ class Share:
     def __init__(self, model: Model, counter: Any, compiled: bool):
         torch.set_num_threads(1)
         self.model, self.counter = model, counter
-        self.losses = torch.compile(model.losses, dynamic=True) if compiled else model.losses
+        self.states = torch.compile(model, dynamic=False) if compiled else model
 
     def take(self, groups: list[tuple], weight_sum: float) -> list[tuple[int, Tensor]]:
         """Backward of the micro-batches this process got; their numbers with the loss of each token."""
@@ -31,8 +32,10 @@ class Share:
                 self.counter.value += 1
             if number >= len(groups):
                 return done
-            block, row, column, target, _, weight = groups[number]
-            each = self.losses(*(torch.from_numpy(x) for x in (block, row, column, target)))
+            *tokens, row, column, target, _, weight = groups[number]
+            states = self.states(*map(torch.from_numpy, tokens))[torch.from_numpy(row), torch.from_numpy(column)]
+            logits = F.linear(states, self.model.embedding)
+            each = F.cross_entropy(logits, torch.from_numpy(target), reduction="none")
             (each @ torch.from_numpy(weight) / weight_sum).backward()
             done.append((number, each.detach().numpy()))
 

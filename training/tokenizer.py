@@ -177,6 +177,25 @@ class Encoder:
             learnt += [False] + [own] * (len(content) + own)
         return ids, learnt
 
+    def branches(self, messages: list[dict[str, str]], prefix: str) -> tuple[list[int], list[bool], list[int]]:
+        """Ids, which of them are learnt, and the branch of each: 0 for the trunk (all up to the end of `prefix`), then
+        1, 2, ... for the questions, each of which continues the trunk alone.
+
+        A trunk followed by one branch is exactly what `encode` makes of that question alone.
+        """
+        first = next(i for i, message in enumerate(messages) if message["role"] == "user")
+        ids, _ = self.encode(messages[:first])
+        ids += [self.marker["user"], *self.sp.encode(prefix)]
+        learnt, branch = [False] * len(ids), [0] * len(ids)
+        turns = messages[first:]
+        for number, (asked, answer) in enumerate(zip(turns[::2], turns[1::2], strict=True), start=1):
+            question = self.sp.encode(asked["content"].removeprefix(prefix))
+            said = [*self.sp.encode(answer["content"]), EOS]
+            ids += [*question, self.marker["assistant"], *said]
+            learnt += [False] * (len(question) + 1) + [True] * len(said)
+            branch += [number] * (len(question) + 1 + len(said))
+        return ids, learnt, branch
+
 
 if __name__ == "__main__":
     train(Path(sys.argv[1] if len(sys.argv) > 1 else "training/checkpoints/tokenizer"))

@@ -1,8 +1,7 @@
 """The training loop: `python -m training.train --until 18:10`. It resumes from training/checkpoints/state.pt.
 
-The loss stands on the answers' tokens (and, lightly, on words of a prompt that stood in it before); a sample's tokens
-weigh its length to the power -0.5, so that short answers count beside long functions. Warm-up, constant, then linear to
-0 over the last part of the wall-clock.
+What is learnt of a sample says `pages`. Warm-up, constant, then linear to 0 over the last part of the wall-clock, so
+that a run ends in time however often it is paused.
 """
 
 from __future__ import annotations
@@ -20,101 +19,59 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from .data.sample import SKILLS
 from .model import Model, Shape
 from .muon import Muon
+from .pages import PAGE, encoded, micro_batch, pages
 from .replica import Share, work
+from .tokenizer import Encoder
 
 HERE = Path(__file__).parent / "checkpoints"
 MUON_LR, ADAM_LR = 0.008, 0.002
 EMBEDDING_SCALE = 60.0
 """How much larger the embeddings are than the usual 0.02 at the start, and the last norm smaller: where they are small
 beside what the blocks add, a token's identity drowns, and copying is not learnt (seen in a first run)."""
-COPY_WEIGHT = 1.0
-LEVEL_TOKENS = 20.0e6
-"""Tokens after which the curriculum's level is 1."""
+LEVEL_TOKENS = 8.0
+"""Millions of tokens from the curriculum's level 0 to 1."""
 
 
-def repeated(ids: list[int], learnt: list[bool]) -> list[int]:
-    """Positions of a prompt whose token, after its two forerunners, stood earlier in the same text: names told again.
-
-    They are learnt beside the answers, at a small weight: copying is what answers from passages are made of.
-    """
-    seen: set[tuple[int, int, int]] = set()
-    found = []
-    for j in range(2, len(ids)):
-        key = (ids[j - 2], ids[j - 1], ids[j])
-        if key in seen and not learnt[j]:
-            found.append(j)
-        seen.add(key)
-    return found
-
-
-def batches(queue: Queue, start: int, tokens_a_step: int, micro: int, tokens_seen: float) -> None:
-    """Fill `queue` with steps: lists of micro-batches (ids, row, column, target, weight, skill number)."""
+def batches(queue: Queue, start: int, options: argparse.Namespace, tokens_seen: float) -> None:
+    """Fill `queue` with steps: numbers of tokens and lists of micro-batches."""
     import os
 
     os.nice(5)
     torch.set_num_threads(1)
     from .data.mixture import training_sample
-    from .data.sample import SKILLS
-    from .tokenizer import Encoder
 
     encoder = Encoder(HERE / "tokenizer" / "tokenizer.model")
-    step = start
+    step, rows, ready = start, [], []
     while True:
         rng = random.Random(f"train {step}")
-        level = min(1.0, tokens_seen / LEVEL_TOKENS)
-        rows, total = [], 0
-        while total < tokens_a_step:
-            sample = training_sample(rng, level)
-            ids, learnt = encoder.encode(sample.messages)
-            if len(ids) > 800:
-                continue
-            rows.append((ids, learnt, SKILLS.index(sample.skill)))
-            total += len(ids)
-        rows.sort(key=lambda row: len(row[0]))
-        groups, group = [], []
-        for row in rows:
-            if group and (len(group) + 1) * len(row[0]) > micro:
-                groups.append(group)
-                group = []
-            group.append(row)
-        groups.append(group)
-        made = []
-        for group in groups:
-            length = -(-max(len(ids) for ids, *_ in group) // 16) * 16
-            block = np.full((len(group), length), 3, dtype=np.int64)
-            row, column, target, weight, skill = [], [], [], [], []
-            for i, (ids, learnt, number) in enumerate(group):
-                block[i, : len(ids)] = ids
-                at = [j for j, own in enumerate(learnt) if own]
-                row += [i] * len(at)
-                column += [j - 1 for j in at]
-                target += [ids[j] for j in at]
-                weight += [len(at) ** -0.5] * len(at)
-                skill += [number] * len(at)
-                again = repeated(ids, learnt)
-                row += [i] * len(again)
-                column += [j - 1 for j in again]
-                target += [ids[j] for j in again]
-                weight += [COPY_WEIGHT * max(1, len(again)) ** -0.5] * len(again)
-                skill += [len(SKILLS)] * len(again)
-            made.append(
-                (
-                    block,
-                    *(np.array(x, dtype=np.int64) for x in (row, column, target, skill)),
-                    np.array(weight, dtype=np.float32),
-                )
-            )
+        level = min(1.0, max(0.0, tokens_seen / 1e6 - options.level_from) / LEVEL_TOKENS)
+        while len(ready) < options.pages:
+            drawn = 0
+            while drawn < options.pages * PAGE // 2:
+                row = encoded(training_sample(rng, level), encoder)
+                if len(row.ids) <= PAGE:
+                    rows.append(row)
+                    drawn += len(row.ids)
+            made, rows = pages(rows)
+            rng.shuffle(made)
+            ready += made
+        total = sum(len(one.ids) for page in ready[: options.pages] for line in page for one in line)
         tokens_seen += total
-        queue.put((step, total, made))
+        queue.put((total, [micro_batch(page) for page in ready[: options.pages]]))
+        ready = ready[options.pages :]
         step += 1
 
 
-def rate(now: float, begin: float, end: float, step: int, decay: float) -> float:
-    """The share of the peak learning rate."""
+def rate(now: float, begin: float, end: float, steps: int, decay: float) -> float:
+    """The share of the peak learning rate; `steps` are those of this process, so that a resumed run warms up again.
+
+    By the clock, so that the run ends in time with a rate of 0 however often it is paused.
+    """
     left = (end - now) / (end - begin)
-    return min(1.0, (step + 1) / 100) * min(1.0, max(0.0, left) / decay)
+    return min(1.0, (steps + 1) / 60) * min(1.0, max(0.0, left) / decay)
 
 
 def main() -> None:
@@ -124,11 +81,11 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, help="instead of --until")
     parser.add_argument("--begin", help="HH:MM, when the whole run began (the decay is a share of all of it)")
     parser.add_argument("--decay", type=float, default=0.3)
+    parser.add_argument("--level-from", type=float, default=0.0, help="million tokens at the curriculum's level 0")
     parser.add_argument("--layers", type=int, default=5)
     parser.add_argument("--hidden", type=int, default=256)
     parser.add_argument("--inner", type=int, default=640)
-    parser.add_argument("--tokens", type=int, default=4096)
-    parser.add_argument("--micro", type=int, default=1280)
+    parser.add_argument("--pages", type=int, default=5, help="micro-batches a step")
     parser.add_argument("--processes", type=int, default=2, choices=(1, 2))
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--state", default=str(HERE / "state.pt"))
@@ -203,20 +160,18 @@ def main() -> None:
         )
         temporary.replace(state_file)
 
-    from .data.sample import SKILLS
-
     queue: Queue = Queue(maxsize=6)
-    worker = Process(target=batches, args=(queue, step, options.tokens, options.micro, tokens), daemon=True)
+    worker = Process(target=batches, args=(queue, step, options, tokens), daemon=True)
     worker.start()
     stopped: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: stopped.append(number))
+    first_step = step
     sums, counts = defaultdict(float), defaultdict(float)
     saved = logged = time.time()
     log_tokens = tokens
     while time.time() < end and not stopped:
-        _, total, groups = queue.get()
-        weight_sum = float(sum(group[5].sum() for group in groups))
-        groups.sort(key=lambda group: -group[0].size)
+        total, groups = queue.get()
+        weight_sum = float(sum(group[-1].sum() for group in groups))
         counter.value = 0
         if replica:
             here.send((groups, weight_sum))
@@ -229,12 +184,12 @@ def main() -> None:
                 p.grad = part.clone() if p.grad is None else p.grad.add_(part)
                 at += p.numel()
         for group, each in done:
-            skill = groups[group][4]
+            skill = groups[group][-2]
             for number in np.unique(skill):
                 mask = skill == number
                 sums[number] += float(each[mask].sum())
                 counts[number] += int(mask.sum())
-        share = rate(time.time(), begin, end, step, options.decay)
+        share = rate(time.time(), begin, end, step - first_step, options.decay)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for settings in adam.param_groups:
             settings["lr"] = ADAM_LR * share * settings["scale"]

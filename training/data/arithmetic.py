@@ -44,7 +44,9 @@ class Numbers:
         self.operands = ""
 
     def draw(self, operation: str, *ranges: tuple[int, int], valid: Callable[..., bool] = lambda *_: True) -> list[int]:
-        """Operands within `ranges` (inclusive) for `operation` which are `valid`."""
+        """Operands within `ranges` (inclusive) for `operation` which are `valid`; in training also larger ones."""
+        if not self.n.test and self.rng.random() < 0.4:
+            ranges = tuple((low, high * (3 if operation in ("+", "-", "+-", "-+") else 2)) for low, high in ranges)
         while True:
             values = [self.rng.randint(*bounds) for bounds in ranges]
             self.operands = f"{operation} {' '.join(map(str, values))}"

@@ -60,7 +60,10 @@ def pi_times(value: int) -> str:
 
 
 def draw(n: Names, kind: str, *ranges: tuple[int, int], valid: Callable[..., bool] = lambda *_: True) -> list[int]:
-    """Operands for `kind` from this side of the split, `valid` ones."""
+    """Operands for `kind` from this side of the split, `valid` ones; in training also larger ones, so that the steps
+    are learnt and not the results."""
+    if not n.test and n.rng.random() < 0.5:
+        ranges = tuple((low, high * 2) for low, high in ranges)
     while True:
         values = [n.rng.randint(*bounds) for bounds in ranges]
         n.operands = operands(kind, values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from training.facts import COUNTRIES, DEFINITIONS, HELD_OUT_WORDINGS, TRAIN_WORDINGS
 
 from .names import Names
+from .requests import request
 from .rewording import reworded
 from .sample import Sample, talk
 
@@ -88,6 +89,90 @@ MORE_WORDINGS = {  # training only, beside those of `facts`
     ),
 }
 
+CORES = {  # training only: questions that `BARE` may follow
+    "capital": (
+        "I am looking for the capital of {country}.",
+        "{country} has which capital?",
+        "Please say what the capital of {country} is called.",
+        "Which capital does {country} have?",
+        "Which city do the people of {country} call their capital?",
+        "You know {country}. What is its capital city?",
+        "From which city is {country} governed?",
+    ),
+    "dish": (
+        "Which food does {country} make best?",
+        "What do the people of {country} love to eat?",
+        "What would a cook from {country} make for guests?",
+        "Recommend a dish from {country}.",
+        "Which speciality comes from {country}?",
+        "For what food is {country} known everywhere?",
+        "Tourists in {country} should taste what?",
+        "Think of {country}: which dish comes to mind?",
+    ),
+    "ingredients": (
+        "What do I need for {dish}?",
+        "What do I have to get from the market for {dish}?",
+        "Show what {dish} contains.",
+        "Say what is in {dish}.",
+        "Bullet points, please: what is in {dish}?",
+        "Name the parts of {dish}.",
+        "Tell me which ingredients {dish} has.",
+        "My guests want {dish}. What must be in it?",
+    ),
+    "definition": (
+        "Say what {term} is.",
+        "What do people mean by {term}?",
+        "Give the meaning of {term}.",
+        "A child asks: what is {term}?",
+        "Make {term} clear to me.",
+        "Explain to me the idea of {term}.",
+        "State what {term} means.",
+        "I want to understand {term}.",
+        "How do you define {term}?",
+        "What is the sense of the term {term}?",
+    ),
+    "country_of_capital": (
+        "{capital} belongs to which country?",
+        "Which country has {capital} as its capital?",
+        "The government sits in {capital}. Which country is it?",
+        "Name the country with the capital {capital}.",
+        "{capital} is the capital. Of what?",
+    ),
+    "continent": (
+        "To which continent does {country} belong?",
+        "{country} is part of which continent?",
+        "On a map, on which continent do I find {country}?",
+        "Name the continent of {country}.",
+    ),
+    "language": (
+        "What is spoken in {country}?",
+        "What do people from {country} speak?",
+        "Which words do I need in {country}: in what language?",
+        "Name the language of {country}.",
+    ),
+    "currency": (
+        "How do people pay in {country}?",
+        "What is the money of {country} called?",
+        "Which money do I need in {country}?",
+        "Which currency does {country} have?",
+        "For {country} I change my euros into what?",
+    ),
+}
+BARE = (
+    " Just the name.",
+    " The name alone, please.",
+    " One name is enough.",
+    " Answer with nothing but the name.",
+    " Name only.",
+    " No sentence, just the name.",
+    " Give the bare name.",
+    " Only the answer.",
+    " Say the name and stop.",
+    " I want the name, nothing else.",
+    " Write its name only.",
+    " Name it, no more.",
+)
+
 
 def name_only(wording: str) -> bool:
     """Whether a wording asks for the bare name."""
@@ -101,6 +186,8 @@ def knowledge(n: Names, kind: str | None = None) -> Sample:
     """One fact; bare where only the name is asked for, else in a sentence, ingredients as bullet points."""
     r = n.rng
     kind = kind or r.choice(KINDS)
+    if not n.test and r.random() < 0.6:
+        return composed(n, kind)
     own = (HELD_OUT_WORDINGS if n.test else TRAIN_WORDINGS)[kind]
     wording = r.choice(own if n.test or r.random() < 0.65 else MORE_WORDINGS[kind])
     if kind == "definition":
@@ -118,3 +205,28 @@ def knowledge(n: Names, kind: str | None = None) -> Sample:
         return talk("knowledge", question, value, kind="exact")
     answer = SENTENCES[kind].format(country=c.name, capital=c.capital, value=value)
     return talk("knowledge", question, answer, kind="contains", value=value)
+
+
+def composed(n: Names, kind: str) -> Sample:
+    """A training question with or without a wish for the bare name behind it (or before it)."""
+    r = n.rng
+    plain = [w for w in (*TRAIN_WORDINGS[kind], *MORE_WORDINGS[kind]) if not name_only(w) and "sentence" not in w]
+    draw = r.random()
+    wording = request(r, kind) if draw < 0.5 else r.choice(CORES[kind] if draw < 0.8 else plain)
+    if kind == "definition":
+        term = r.choice(list(DEFINITIONS))
+        return talk("knowledge", reworded(r, wording.format(term=term)), DEFINITIONS[term], kind="exact")
+    c = r.choice(COUNTRIES)
+    question = wording.format(country=c.name, capital=c.capital, dish=c.dish)
+    if kind == "ingredients":
+        question = reworded(r, question)
+        return talk("knowledge", question, "\n".join(f"- {item}" for item in c.ingredients), kind="exact")
+    value = c.name if kind == "country_of_capital" else getattr(c, kind)
+    if r.random() < 0.5:
+        if r.random() < 0.3:
+            question = reworded(r, question)
+        form = r.choice(BARE)
+        question = f"{form.strip().rstrip('.')}: {question}" if r.random() < 0.2 else question.rstrip(":") + form
+        return talk("knowledge", question, value, kind="exact")
+    answer = SENTENCES[kind].format(country=c.name, capital=c.capital, value=value)
+    return talk("knowledge", reworded(r, question), answer, kind="contains", value=value)

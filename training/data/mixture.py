@@ -9,22 +9,25 @@ from .arithmetic import arithmetic
 from .chat import chat
 from .code import code
 from .copying import copying
+from .drills import drills
 from .formats import formats
 from .formulas import formulas
 from .grounded import grounded
 from .knowledge import knowledge
 from .names import Names
+from .reading import reading
 from .sample import Sample
 
 WEIGHTS = {
-    "grounded": 0.42,
-    "arithmetic": 0.09,
-    "formulas": 0.09,
-    "knowledge": 0.18,
-    "code": 0.12,
-    "formats": 0.08,
-    "chat": 0.005,
-    "copying": 0.015,
+    "reading": 0.17,
+    "arithmetic": 0.10,
+    "drills": 0.06,
+    "formulas": 0.10,
+    "knowledge": 0.22,
+    "code": 0.18,
+    "formats": 0.11,
+    "chat": 0.01,
+    "copying": 0.05,
 }
 """Share of the samples (not of the tokens) by skill."""
 
@@ -33,8 +36,8 @@ def training_sample(rng: random.Random, level: float, weights: dict[str, float] 
     """One training sample; `level` is the progress of the curriculum, 0 to 1."""
     n = Names(rng)
     skill = rng.choices(list(weights), list(weights.values()))[0]
-    if skill == "grounded":
-        return grounded(n, level)
+    if skill == "reading":
+        return reading(n, level)
     if skill == "arithmetic":
         return arithmetic(n, level)
     makers: dict[str, Callable[[Names], Sample]] = {
@@ -44,6 +47,7 @@ def training_sample(rng: random.Random, level: float, weights: dict[str, float] 
         "formats": formats,
         "chat": chat,
         "copying": copying,
+        "drills": drills,
     }
     return makers[skill](n)
 

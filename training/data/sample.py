@@ -20,11 +20,19 @@ class Sample:
     skill: str
     messages: list[dict[str, str]]
     check: dict[str, Any] = field(default_factory=dict)
+    prefix: str = ""
+    """Training only: how the first question's message begins (the passages). Where given, every question is asked right
+    below it, blind to the other questions and answers: many questions for one reading, each as in the test."""
 
     @property
     def answer(self) -> str:
         """The wanted answer to the last question."""
         return self.messages[-1]["content"]
+
+    @property
+    def answers(self) -> list[str]:
+        """All wanted answers, in order."""
+        return [message["content"] for message in self.messages if message["role"] == "assistant"]
 
 
 def talk(skill: str, question: str, answer: str, system: str | None = None, **check: Any) -> Sample:

@@ -1,4 +1,4 @@
-"""Passages that are rows of a table, as the readers of tables write them: `name: Tova; room: 12; day: Monday`."""
+"""Passages that are rows of a table: `name: Tova; room: 12; day: Monday`; in training also as the reader of CSV writes them."""
 
 # ruff: noqa: E501, SIM905  (tables of wordings: one line reads better than many)
 
@@ -57,9 +57,12 @@ CLASSES: list[Column] = [
 
 
 class Table:
-    """Rows of one table as passages, with the two methods of `grounded.World`."""
+    """Rows of one table as passages, with the two methods of `grounded.World`.
 
-    def __init__(self, n: Names, size: int):
+    With `styles` 2 half of the tables have bare cells between bars and the header in the context.
+    """
+
+    def __init__(self, n: Names, size: int, styles: int = 1):
         r = self.rng = n.rng
         self.n = n
         self.first, columns, key = r.choice(
@@ -74,6 +77,12 @@ class Table:
         columns = r.sample(columns, r.randint(2, 4))
         self.hidden = columns.pop() if len(columns) > 2 else None
         header = " > ".join((f"{n.word()} list",)) if r.random() < 0.3 else ""
+        bars = styles > 1 and r.random() < 0.6
+        if bars:
+            titles = [self.first, *(column[0] for column in columns)]
+            capitals = r.random() < 0.6
+            header = " | ".join(title.capitalize() if capitals else title for title in titles)
+            several = r.random() < 0.6
         self.passages: list[tuple[str, str]] = []
         self.rows: list[tuple[int, str, list[tuple[Column, str]]]] = []
         seen: set[str] = set()
@@ -85,7 +94,12 @@ class Table:
                     continue
                 seen.add(k)
                 cells = [(column, column[1](n)) for column in columns]
-                lines.append("; ".join([f"{self.first}: {k}"] + [f"{column[0]}: {value}" for column, value in cells]))
+                if bars:
+                    lines.append(" | ".join([k, *(value for _, value in cells)]))
+                else:
+                    lines.append(
+                        "; ".join([f"{self.first}: {k}", *(f"{column[0]}: {value}" for column, value in cells)])
+                    )
                 self.rows.append((number, k, cells))
             self.passages.append(("\n".join(lines) or f"{self.first}: none", header))
         self.seen = seen

@@ -29,3 +29,26 @@ def secret(*names: str) -> str | None:
         if value:
             return value
     return None
+
+
+class Secret:
+    """A key in memory that shows nowhere: not in a repr, a format string, a pickle or a dataclass's fields."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The value, for the request that needs it."""
+        return self._value
+
+    def mask(self, text: str) -> str:
+        """`text` without the value, which servers like to repeat in their errors."""
+        return text.replace(self._value, "***") if self._value else text
+
+    def __repr__(self) -> str:
+        return "<secret>"
+
+    def __reduce__(self) -> str:
+        raise TypeError("A secret is not stored.")

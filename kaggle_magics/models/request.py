@@ -101,6 +101,8 @@ class Usage:
     generated_tokens: int
     seconds_to_first_token: float
     seconds: float
+    estimated: bool = False
+    """The token counts are estimates: a server that does not tell them was asked."""
 
     @property
     def tokens_per_second(self) -> float:
@@ -116,6 +118,8 @@ class Piece:
     text: str
     stop_reason: StopReason | None = None
     usage: Usage | None = None
+    reasoning: str = ""
+    """What the model thought before it answered, where an engine tells the two apart."""
 
 
 def conversation_text(messages: Sequence[Message]) -> str:

@@ -1,0 +1,60 @@
+"""A request as the JSON that OpenAI's API takes, with the extensions that vLLM and llama-server know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kaggle_magics.models.request import Request, Sampling, conversation_text
+from kaggle_magics.models.templates import render
+
+DROPPABLE = frozenset({"stream_options", "seed"})
+"""What a server may do without: usage is then estimated, and a seed is only a wish to any endpoint."""
+
+
+def payload(
+    request: Request, model: str, *, response_format: Mapping[str, Any] | None = None
+) -> tuple[str, dict[str, Any]]:
+    """Path below the base address, and body.
+
+    Template "auto" leaves the template to the server (`chat/completions`); "none" and named ones send the finished
+    text (`completions`).
+    """
+    body: dict[str, Any] = {"model": model, "stream": True, "stream_options": {"include_usage": True}}
+    body |= sampling_options(request.sampling)
+    if response_format is not None:
+        body["response_format"] = dict(response_format)
+    if request.template == "auto":
+        body["messages"] = [{"role": message.role, "content": _valid(message.content)} for message in request.messages]
+        return "chat/completions", body
+    body["prompt"] = _valid(prompt_text(request))
+    return "completions", body
+
+
+def prompt_text(request: Request) -> str:
+    """The text of a request whose template is not the server's own. Raises `OptionError` for an unknown template."""
+    if request.template == "none":
+        return conversation_text(request.messages)
+    # Special tokens are the server's secret; it adds its own BOS.
+    return render(request, None, {"bos_token": "", "eos_token": ""}).text
+
+
+def sampling_options(sampling: Sampling) -> dict[str, Any]:
+    """Only what is set: what is not sent is the server's default, and extensions are refused by some."""
+    options: dict[str, Any] = {"max_tokens": sampling.max_tokens, "temperature": sampling.temperature}
+    if sampling.temperature > 0 and sampling.seed is not None:
+        options["seed"] = sampling.seed
+    for name, off in (("top_p", 1.0), ("top_k", 0), ("min_p", 0.0)):
+        if (value := getattr(sampling, name)) != off:
+            options[name] = value
+    if sampling.repeat_penalty != 1.0:
+        # llama-server's name for it, and vLLM's.
+        options["repeat_penalty"] = options["repetition_penalty"] = sampling.repeat_penalty
+    if sampling.stop:
+        options["stop"] = list(sampling.stop)
+    return options
+
+
+def _valid(text: str) -> str:
+    """The text with "?" for lone surrogates, which JSON's readers refuse."""
+    return text.encode("utf-8", "replace").decode("utf-8")

@@ -9,8 +9,8 @@ from kaggle_magics.models.engines.protocol import Engine
 from kaggle_magics.models.plan import Plan
 
 LOADERS = {
-    "transformers": "kaggle_magics.models.engines.transformers",
-    "llama.cpp": "kaggle_magics.models.engines.llama_cpp",
+    "transformers": "kaggle_magics.models.engines.transformers_loading",
+    "llama.cpp": "kaggle_magics.models.engines.llama_cpp_loading",
 }
 """Engine -> the module whose `load(plan)` gives one."""
 

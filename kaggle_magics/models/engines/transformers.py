@@ -1,91 +1,44 @@
-"""Answers from a checkpoint in Hugging Face's layout, with transformers and torch (transformers 4.56 and later, 5.x).
+"""A transformers model and tokenizer as a `LocalModel` (transformers 4.56 and later, 5.x).
 
-Loaded from local safetensors only: no download, no pickles, no code from the checkpoint. The loop is our own (see
-`decoding`): `generate` cannot stop within a prompt and keeps nothing from one call to the next.
+The loop is our own (see `decoding`): `generate` cannot stop within a prompt and keeps nothing from one call to the
+next. `transformers_loading` loads what is run here.
 """
 
 from __future__ import annotations
 
 import gc
 import inspect
-import logging
 import threading
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
-from kaggle_magics.errors import CheckpointError, DoesNotFit, EngineError, KaggleMagicsError
+from kaggle_magics.errors import CheckpointError, DoesNotFit, EngineError
 from kaggle_magics.extras import require
-from kaggle_magics.models.engines.decoding import LocalEngine
 from kaggle_magics.models.engines.protocol import EngineFacts
 from kaggle_magics.models.engines.sampling import Logits
 from kaggle_magics.models.engines.text import WindowDecoder
-from kaggle_magics.models.plan import Plan
-from kaggle_magics.models.templates import template_of
 
 
-def load(plan: Plan) -> LocalEngine:
-    """Load and warm a plan's checkpoint. Raises `MissingExtra`, `CheckpointError`, `DoesNotFit`."""
-    transformers: Any = require("transformers", "Running a safetensors model")
-    torch: Any = require("torch", "Running a safetensors model")
-    checkpoint = plan.checkpoint
-    try:
-        with _quiet(transformers):
-            tokenizer = transformers.AutoTokenizer.from_pretrained(
-                checkpoint.path, local_files_only=True, trust_remote_code=False
-            )
-            # The attention is left to the library: torch's own ("sdpa") where the architecture has it.
-            model, report = transformers.AutoModelForCausalLM.from_pretrained(
-                checkpoint.path,
-                dtype=getattr(torch, plan.dtype),
-                local_files_only=True,
-                trust_remote_code=False,
-                use_safetensors=True,
-                output_loading_info=True,
-            )
-            model = model.to(plan.device).eval()
-        engine = LocalEngine(_TransformersModel(plan, transformers, torch, tokenizer, model, report))
-        engine.warm_up()
-        return engine
-    except KaggleMagicsError:
-        raise
-    except Exception as error:
-        raise _loading_error(error, plan, torch) from error
+class TransformersModel:
+    """A causal language model and its tokenizer, as a `LocalModel`. Raises `CheckpointError` for what is no decoder."""
 
-
-class _TransformersModel:
-    """See `LocalModel`."""
-
-    def __init__(
-        self, plan: Plan, transformers: Any, torch: Any, tokenizer: Any, model: Any, report: Mapping[str, Any]
-    ) -> None:
-        name = plan.checkpoint.name
-        if missing := sorted(report.get("missing_keys", ())):
-            raise CheckpointError(
-                f"{name} lacks {len(missing)} of the weights its config.json asks for, such as {missing[0]}."
-            )
+    def __init__(self, model: Any, tokenizer: Any, *, facts: EngineFacts, template: str | None) -> None:
+        """`template` is the chat template; `facts.device` is where the inputs go."""
         parameters = inspect.signature(model.forward).parameters
         # The argument was renamed in transformers 5.24.
         self._takes_cache = next((name for name in ("cache", "past_key_values") if name in parameters), "")
         if model.config.is_encoder_decoder or not self._takes_cache:
             raise CheckpointError(
-                f"{name} ({plan.checkpoint.architecture}) is no decoder with a key-value cache, as this engine needs.",
+                f"A {type(model).__name__} is no decoder with a key-value cache, as this engine needs.",
                 "Load a GGUF file of it where there is one.",
             )
-        self._torch, self._cache_class = torch, transformers.DynamicCache
+        self._torch: Any = require("torch", "Running a safetensors model")
+        self._cache_class = require("transformers", "Running a safetensors model").DynamicCache
         self._tokenizer, self._model = tokenizer, model
-        self._device = plan.device
         self._last_only = {"logits_to_keep": 1} if "logits_to_keep" in parameters else {}
         self._cache: Any = None
-        self.facts = EngineFacts(
-            engine=plan.engine,
-            library=f"transformers {transformers.__version__}, torch {torch.__version__}",
-            device=plan.device,
-            dtype=str(model.dtype).removeprefix("torch."),
-            context_length=plan.context_length,
-        )
-        self.template = template_of(plan.checkpoint.path)
+        self.facts = facts
+        self.template = template
         self.special_tokens: dict[str, str] = {
             key: str(value) for key, value in tokenizer.special_tokens_map.items() if isinstance(value, str)
         }
@@ -130,25 +83,25 @@ class _TransformersModel:
         cache, self._cache = self._cache, None
         try:
             with torch.inference_mode():
-                ids = torch.tensor([list(tokens)], device=self._device)
+                ids = torch.tensor([list(tokens)], device=self.facts.device)
                 output = self._model(
                     input_ids=ids, use_cache=True, return_dict=True, **{self._takes_cache: cache}, **self._last_only
                 )
                 logits: Logits = output.logits[0, -1].to(dtype=torch.float32, device="cpu").numpy()
         except (torch.cuda.OutOfMemoryError, MemoryError) as error:
-            _free(torch)
+            free(torch)
             raise DoesNotFit(
                 "The memory ran out while the model answered.", "Shorten the prompt, or load it with a smaller context."
             ) from error
         except RuntimeError as error:
-            raise EngineError(f"torch failed: {_first_line(error)}.") from error
+            raise EngineError(f"torch failed: {first_line(error)}.") from error
         # Only now: a pass that failed half-way leaves layers of different lengths, so its cache is lost.
         self._cache = cache
         return logits
 
     def close(self) -> None:
         self._cache = self._model = self._tokenizer = None
-        _free(self._torch)
+        free(self._torch)
 
 
 def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
@@ -162,51 +115,14 @@ def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
     return frozenset(ids)
 
 
-@contextmanager
-def _quiet(transformers: Any) -> Iterator[None]:
-    """No progress bars, warnings or log lines of the libraries on the user's screen while loading."""
-    log = transformers.utils.logging
-    level, bars = log.get_verbosity(), log.is_progress_bar_enabled()
-    log.set_verbosity(logging.CRITICAL)
-    log.disable_progress_bar()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        log.set_verbosity(level)
-        if bars:
-            log.enable_progress_bar()
-
-
-def _loading_error(error: Exception, plan: Plan, torch: Any) -> KaggleMagicsError:
-    checkpoint, line = plan.checkpoint, _first_line(error)
-    if isinstance(error, torch.cuda.OutOfMemoryError | MemoryError):
-        _free(torch)
-        return DoesNotFit(
-            f"{checkpoint.name} does not fit on {plan.device}.", "Load a smaller model, or unload another one."
-        )
-    if "trust_remote_code" in str(error) or "custom code" in str(error):
-        return CheckpointError(
-            f"{checkpoint.name} needs Python code of its own to run, which is never executed here.",
-            "Use a version that transformers supports itself, or a GGUF file of it.",
-        )
-    if "does not recognize this architecture" in str(error):
-        return CheckpointError(
-            f"The installed transformers does not know the {checkpoint.architecture} of {checkpoint.name}.",
-            "Run: %pip install -U transformers",
-        )
-    return CheckpointError(
-        f"{checkpoint.name} cannot be loaded: {line}.", "Its folder may be incomplete; attach or download it again."
-    )
-
-
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """The first line of what a library said, without its full stop."""
     lines = str(error).strip().splitlines()
     return (lines[0] if lines else type(error).__name__).rstrip(".:")[:300]
 
 
-def _free(torch: Any) -> None:
+def free(torch: Any) -> None:
+    """Give back what is no longer used, on the GPU too."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

@@ -1,0 +1,98 @@
+"""Loads a GGUF file with llama.cpp: weights on their device, a context with threads and flash attention set right."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+from kaggle_magics.errors import CheckpointError, DoesNotFit
+from kaggle_magics.models.engines.decoding import LocalEngine
+from kaggle_magics.models.engines.llama_cpp import LlamaModel
+from kaggle_magics.models.engines.llama_cpp_library import forget_log, last_words, llama_library, log_text
+from kaggle_magics.models.engines.protocol import EngineFacts
+from kaggle_magics.models.plan import PREFILL_CHUNK, Plan
+
+
+def load(plan: Plan) -> LocalEngine:
+    """Load and warm a plan's GGUF file. Raises `MissingExtra`, `CheckpointError`, `DoesNotFit`."""
+    library = llama_library()
+    forget_log()
+    model = load_weights(plan, library)
+    try:
+        context = new_context(plan, library, model)
+    except BaseException:
+        library.llama_model_free(model)
+        raise
+    facts = EngineFacts(
+        engine=plan.engine,
+        library=f"llama-cpp-python {library.__version__}",
+        device=plan.device,
+        dtype=plan.dtype,
+        context_length=plan.context_length,
+    )
+    engine = LocalEngine(LlamaModel(library, model, context, facts=facts))
+    engine.warm_up()
+    return engine
+
+
+def load_weights(plan: Plan, library: Any) -> Any:
+    """`llama_model *` of the plan's file. Raises `CheckpointError`, `DoesNotFit`."""
+    checkpoint = plan.checkpoint
+    parameters = library.llama_model_default_params()
+    # Kept in a name until the model is loaded: llama.cpp reads it from where it lies.
+    shares = _place(plan, library, parameters)
+    model = library.llama_model_load_from_file(str(checkpoint.path).encode(), parameters)
+    del shares
+    if model:
+        return model
+    log = log_text()
+    if "unknown model architecture" in log:
+        raise CheckpointError(
+            f"The installed llama.cpp does not know {checkpoint.architecture!r}, which {checkpoint.name} is.",
+            "Load a safetensors version of it, or update llama-cpp-python.",
+        )
+    if "unable to allocate" in log or "failed to allocate" in log:
+        raise DoesNotFit(f"{checkpoint.name} does not fit on {plan.device}.", "Load a smaller quantisation of it.")
+    raise CheckpointError(f"llama.cpp cannot load {checkpoint.name}.", last_words() or "The file may be damaged.")
+
+
+def _place(plan: Plan, library: Any, parameters: Any) -> Any:
+    """Say in `parameters` which layers lie on which device; returns what they point to."""
+    everything = 999
+    if plan.device == "cpu":
+        parameters.n_gpu_layers = 0
+        return None
+    parameters.n_gpu_layers = everything if plan.gpu_layers is None else plan.gpu_layers
+    parameters.main_gpu = _number(plan.device)
+    if not plan.split:
+        parameters.split_mode = library.LLAMA_SPLIT_MODE_NONE
+        return None
+    parameters.split_mode = library.LLAMA_SPLIT_MODE_LAYER
+    shares = (ctypes.c_float * library.llama_max_devices())()
+    for device, room in plan.split.items():
+        if device != "cpu":
+            shares[_number(device)] = room
+    parameters.tensor_split = shares
+    return shares
+
+
+def _number(device: str) -> int:
+    """N of "cuda:N"."""
+    return int(device.partition(":")[2] or 0)
+
+
+def new_context(plan: Plan, library: Any, model: Any) -> Any:
+    """`llama_context *` for the plan. Raises `DoesNotFit`."""
+    parameters = library.llama_context_default_params()
+    parameters.n_ctx = plan.context_length
+    parameters.n_batch = parameters.n_ubatch = min(PREFILL_CHUNK, plan.context_length)
+    parameters.n_seq_max = 1
+    parameters.n_threads = parameters.n_threads_batch = plan.threads
+    for attention in (library.LLAMA_FLASH_ATTN_TYPE_ENABLED, library.LLAMA_FLASH_ATTN_TYPE_AUTO):
+        parameters.flash_attn_type = attention
+        if context := library.llama_init_from_model(model, parameters):
+            return context
+    raise DoesNotFit(
+        f"llama.cpp cannot make a context of {plan.context_length} tokens for {plan.checkpoint.name}.",
+        last_words() or "Load it with a smaller context.",
+    )

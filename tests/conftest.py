@@ -9,7 +9,7 @@ import shutil
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -149,3 +149,68 @@ def write_tokenizer(folder: Path) -> int:
     }
     (folder / "tokenizer_config.json").write_text(json.dumps(facts), encoding="utf-8")
     return int(tokenizer.get_vocab_size())
+
+
+MODEL_CONFIG = {
+    "architectures": ["LlamaForCausalLM"],
+    "model_type": "llama",
+    "hidden_size": 64,
+    "num_attention_heads": 8,
+    "num_key_value_heads": 2,
+    "num_hidden_layers": 3,
+    "vocab_size": 100,
+    "max_position_embeddings": 2048,
+}
+
+
+def write_zeros(path: Path, parameters: int) -> Path:
+    """A safetensors file of one float16 tensor."""
+    header = {"w": {"dtype": "F16", "shape": [parameters], "data_offsets": [0, 2 * parameters]}}
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + bytes(2 * parameters))
+    return path
+
+
+@pytest.fixture(scope="session")
+def make_folder() -> Callable[..., Path]:
+    """Write a model's folder with real headers and zeros for weights; further options go into its config.json."""
+
+    def make(folder: Path, *, parameters: int = 100, name: str = "model.safetensors", **config: Any) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.json").write_text(json.dumps({**MODEL_CONFIG, **config}))
+        write_zeros(folder / name, parameters)
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_adapter() -> Callable[..., Path]:
+    """Write a LoRA adapter as PEFT stores it, of rank 8 with zeros for weights."""
+
+    def make(folder: Path, *, base: str = "meta-llama/Llama-2-7b-hf", **config: Any) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        facts = {"peft_type": "LORA", "base_model_name_or_path": base, "r": 8, "lora_alpha": 16, **config}
+        (folder / "adapter_config.json").write_text(json.dumps(facts))
+        write_zeros(folder / "adapter_model.safetensors", 64)
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def tree(isolated: None, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The input tree, on Kaggle."""
+    monkeypatch.setenv("KAGGLE_KERNEL_RUN_TYPE", "Interactive")
+    return Path(os.environ["KAGGLE_MAGICS_INPUT"])
+
+
+@pytest.fixture
+def caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that holds the caches of Hugging Face (hub) and kagglehub, and no bundled model."""
+    from kaggle_magics.models import catalog
+
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("KAGGLEHUB_CACHE", str(tmp_path / "kagglehub"))
+    monkeypatch.setattr(catalog, "POCKET", tmp_path / "pocket")
+    return tmp_path

@@ -7,21 +7,17 @@ level or two deeper. So the tree is searched, within bounds, and the handle is r
 
 from __future__ import annotations
 
-import os
-from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import get_args
 
 from kaggle_magics import environment
 from kaggle_magics.errors import CheckpointError
-from kaggle_magics.models.checkpoint import Checkpoint, Origin, gguf_name, is_first_part, read_checkpoint, weights_in
-
-MAX_DEPTH = 8
-MAX_ENTRIES = 20_000
-"""Of the whole tree; an attached competition can hold millions of files."""
-MAX_IN_FOLDER = 2_000
+from kaggle_magics.models import caches
+from kaggle_magics.models.checkpoint import Checkpoint, Origin, gguf_name, read_checkpoint
+from kaggle_magics.models.kinds import Kind
+from kaggle_magics.models.walk import find_models
 
 POCKET = Path(__file__).parent / "pocket"
 """The bundled model's folder."""
@@ -31,19 +27,6 @@ _FRAMEWORKS = {
     "onnx", "tensorrtllm", "triton", "maxtext", "pax", "scikitlearn", "api", "other", "tflite", "tfjs",
 }  # fmt: skip
 """Kaggle's model frameworks as they appear in paths (kagglesdk, ModelFramework)."""
-
-_NOT_GENERATORS = {
-    "bert",
-    "nomic-bert",
-    "nomic-bert-moe",
-    "jina-bert-v2",
-    "jina-bert-v3",
-    "modern-bert",
-    "clip",
-    "t5encoder",
-    "wavtokenizer-dec",
-}
-"""GGUF architectures that embed or decode audio, and answer nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,30 +41,93 @@ class Location:
     handle: str | None
     version: int | None = None
     """Kaggle's version number; `key` without it names the same model."""
+    versions: tuple[int, ...] = ()
+    """All versions of this model that are at hand, where there are several."""
 
     def read(self) -> Checkpoint:
         """The checkpoint there. Raises `CheckpointError`."""
-        return read_checkpoint(self.path, origin=self.origin, handle=self.handle, name=self.name)
+        found = read_checkpoint(self.path, origin=self.origin, handle=self.handle, name=self.name)
+        return replace(found, versions=self.versions) if self.versions else found
 
 
-def list_checkpoints() -> list[Checkpoint]:
-    """The text-generating models at hand, newest version of each: attached, cached, bundled; larger first.
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """Something that looks like a model and cannot be used, and why."""
 
-    Files that are damaged are left out; naming one tells what is wrong with it.
+    name: str
+    path: Path
+    origin: Origin
+    handle: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """All that was found: checkpoints, best first, and what is damaged."""
+
+    checkpoints: tuple[Checkpoint, ...]
+    damaged: tuple[Damaged, ...]
+
+
+def survey() -> Survey:
+    """Every model at hand, newest version of each: attached, cached, bundled; generators first, larger ones first."""
+    found: list[Checkpoint] = []
+    damaged: list[Damaged] = []
+    order = get_args(Kind)
+    for group in (attached(), cached(), bundled()):
+        read: list[Checkpoint] = []
+        for location in newest(group):
+            try:
+                read.append(location.read())
+            except CheckpointError as error:
+                damaged.append(Damaged(location.name, location.path, location.origin, location.handle, str(error)))
+        found += sorted(read, key=lambda each: (order.index(each.kind), -(each.parameters or 0), each.name))
+    return Survey(tuple(found), tuple(damaged))
+
+
+def list_checkpoints(kind: Kind | None = "generator") -> list[Checkpoint]:
+    """The models of one kind at hand (None: of every kind), newest version of each, attached ones first, larger first.
+
+    Files that are damaged are left out: `survey` has them, and naming one tells what is wrong with it.
     """
-    groups = [attached(), cached(), bundled()]
-    return [checkpoint for group in groups for checkpoint in _read_all(newest(group))]
+    return [checkpoint for checkpoint in survey().checkpoints if kind in (None, checkpoint.kind)]
+
+
+def locations() -> list[Location]:
+    """Everything at hand, every version, the first place of each: attached before cached before bundled."""
+    return _with_versions(_once([*attached(), *cached(), *bundled()]))
 
 
 def attached() -> list[Location]:
     """What lies in Kaggle's input tree (`environment.input_root()`), every version."""
     root = environment.input_root()
-    return [_on_kaggle(path, path.relative_to(root).parts) for path in find_models(root)]
+    return _with_versions(_once(_on_kaggle(path, path.relative_to(root).parts) for path in find_models(root)))
+
+
+def mounts() -> list[str]:
+    """What is attached, models or not: handles of models and names of datasets, by their folders alone."""
+    root, found = environment.input_root(), []
+    patterns = ("models/*/*/*/*/*", "m/*/*/*/*/*", "datasets/*/*", "notebooks/*/*", "competitions/*", "*")
+    for pattern in patterns:
+        for folder in sorted(root.glob(pattern)):
+            parts = folder.relative_to(root).parts
+            if parts[0] in ("models", "m", "datasets", "notebooks", "competitions"):
+                if len(parts) > 1:
+                    found.append("/".join(parts[1:]))
+            elif folder.is_dir():
+                versions = [each for each in folder.glob("*/*/*") if each.parent.parent.name.lower() in _FRAMEWORKS]
+                found += ["/".join(each.relative_to(root).parts) for each in sorted(versions)] or [folder.name]
+    return list(dict.fromkeys(found))
+
+
+def framework_of(handle: str) -> str | None:
+    """Kaggle's framework in a handle of a model (`owner/model/framework/variation/version`), in lower case."""
+    return next((part.lower() for part in handle.split("/")[1:-1] if part.lower() in _FRAMEWORKS), None)
 
 
 def cached() -> list[Location]:
     """What lies in Hugging Face's and kagglehub's caches, every version."""
-    return [*_hugging_face(), *_kagglehub()]
+    return [*_hugging_face(), *_with_versions(_kagglehub())]
 
 
 def bundled() -> list[Location]:
@@ -93,91 +139,56 @@ def bundled() -> list[Location]:
     return sorted(found, key=lambda location: location.name)
 
 
-def newest(locations: list[Location]) -> list[Location]:
+def newest(locations: Iterable[Location]) -> list[Location]:
     """For every model the location with the highest version, in the given order."""
     best: dict[tuple[str, ...], Location] = {}
     for location in locations:
-        known = best.get(key := without_version(location))
+        known = best.get(key := _identity(location))
         if known is None or (location.version or 0) > (known.version or 0):
             best[key] = location
     return list(best.values())
 
 
-def without_version(location: Location) -> tuple[str, ...]:
-    """The parts of a location's key, less its version: equal for the versions of one model."""
+def without_version(location: Location) -> str:
+    """A location's key in lower case, less its version: equal for the versions of one model."""
     parts = location.key.casefold().split("/")
     if location.version is not None and location.handle is not None:
         del parts[location.handle.count("/")]
-    return tuple(parts)
+    return "/".join(parts)
 
 
-def find_models(root: Path, *, depth: int = MAX_DEPTH) -> Iterator[Path]:
-    """Folders with a config.json and weights, and whole `.gguf` files, from `root` itself down, shallow ones first.
-
-    Kaggle's `models` and `m` go before all else, so that an attached data set cannot use up the bounds.
-    """
-    waiting, seen, entries = deque([(root, 0)]), set(), 0
-    while waiting and entries < MAX_ENTRIES:
-        folder, level = waiting.popleft()
-        try:
-            status = folder.stat()
-            with os.scandir(folder) as listing:
-                inside = sorted(islice(listing, MAX_IN_FOLDER), key=lambda entry: entry.name)
-        except OSError:
-            continue
-        if (status.st_dev, status.st_ino) in seen:
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        entries += len(inside)
-        is_model = any(entry.name == "config.json" for entry in inside) and weights_in(folder) is not None
-        if is_model:
-            yield folder
-        deeper = []
-        for entry in inside:
-            if entry.name.lower().endswith(".gguf") and not _is_folder(entry):
-                if is_first_part(file := Path(entry.path)):
-                    yield file
-            elif level < depth and not is_model and not entry.name.startswith(".") and _is_folder(entry):
-                deeper.append((Path(entry.path), level + 1))
-        first = [each for each in deeper if each[0].relative_to(root).parts[0] in ("models", "m")]
-        waiting.extendleft(reversed(first))
-        waiting.extend(each for each in deeper if each not in first)
+def _identity(location: Location) -> tuple[str, ...]:
+    # Datasets and outputs of notebooks may bear the same name; a handle with a version is one model wherever it lies.
+    return (without_version(location), "" if location.version is not None else str(location.path))
 
 
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:
-        return False
-
-
-def _read_all(locations: list[Location]) -> list[Checkpoint]:
-    found = []
+def _once(locations: Iterable[Location]) -> list[Location]:
+    """Without the second place of the same version of the same model."""
+    first: dict[tuple[object, ...], Location] = {}
     for location in locations:
-        try:
-            if _generates(location.path) and _answers(checkpoint := location.read()):
-                found.append(checkpoint)
-        except CheckpointError:
-            continue
-    return sorted(found, key=lambda checkpoint: (-(checkpoint.parameters or 0), checkpoint.name))
+        first.setdefault((*_identity(location), location.version), location)
+    return list(first.values())
 
 
-def _generates(path: Path) -> bool:
-    # A sentence-transformers folder embeds text; the vision part of a GGUF pair is named mmproj.
-    return not (path / "modules.json").is_file() and not path.name.lower().startswith("mmproj")
-
-
-def _answers(checkpoint: Checkpoint) -> bool:
-    if checkpoint.format == "gguf":
-        return checkpoint.architecture not in _NOT_GENERATORS
-    return checkpoint.architecture.endswith(("ForCausalLM", "LMHeadModel", "ForConditionalGeneration"))
+def _with_versions(locations: Iterable[Location]) -> list[Location]:
+    found = list(locations)
+    versions: dict[tuple[str, ...], set[int]] = {}
+    for location in found:
+        if location.version is not None:
+            versions.setdefault(_identity(location), set()).add(location.version)
+    return [
+        replace(location, versions=tuple(sorted(several)))
+        if len(several := versions.get(_identity(location), set())) > 1
+        else location
+        for location in found
+    ]
 
 
 def _on_kaggle(path: Path, parts: tuple[str, ...]) -> Location:
     """Read handle and version off the path's parts below the input root."""
-    if parts and parts[0] in ("models", "m") and len(parts) >= 6 and parts[5].isdigit():
+    if parts and parts[0] in ("models", "m") and len(parts) >= 6 and parts[5].isdecimal():
         handle, rest = parts[1:6], parts[6:]
-    elif len(parts) >= 4 and parts[1].lower() in _FRAMEWORKS and parts[3].isdigit():
+    elif len(parts) >= 4 and parts[1].lower() in _FRAMEWORKS and parts[3].isdecimal():
         handle, rest = parts[:4], parts[4:]
     elif parts and parts[0] in ("datasets", "notebooks") and len(parts) >= 3:
         return _location(path, parts[1:3], parts[3:], None)
@@ -194,7 +205,7 @@ def _location(path: Path, handle: tuple[str, ...], rest: tuple[str, ...], versio
         name = path.name
     elif version is not None:
         model, variation = handle[-4], handle[-2]
-        if variation.lower() in ("default", model.lower()) or variation.isdigit():
+        if variation.lower() in ("default", model.lower()) or variation.isdecimal():
             name = model
         else:
             name = variation if model.lower() in variation.lower() else f"{model}-{variation}"
@@ -204,51 +215,16 @@ def _location(path: Path, handle: tuple[str, ...], rest: tuple[str, ...], versio
 
 
 def _hugging_face() -> Iterator[Location]:
-    for folder in _folders(hugging_face_cache()):
-        if not folder.name.startswith("models--"):
-            continue
-        handle = folder.name.removeprefix("models--").replace("--", "/")
-        snapshot = _snapshot(folder)
-        if snapshot is None:
-            continue
+    for handle, snapshot in caches.repositories():
         for path in find_models(snapshot, depth=2):
             rest = path.relative_to(snapshot).parts
             name = gguf_name(path) if path.suffix.lower() == ".gguf" else (rest[-1] if rest else handle.split("/")[-1])
             yield Location(path, name, "/".join((handle, *rest)), "huggingface", handle)
 
 
-def hugging_face_cache() -> Path:
-    """`HF_HUB_CACHE`, else `HF_HOME`/hub, else ~/.cache/huggingface/hub (huggingface_hub, `constants`)."""
-    given = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE")
-    if given:
-        return Path(given).expanduser()
-    home = os.environ.get("HF_HOME")
-    if home:
-        return Path(home).expanduser() / "hub"
-    return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "huggingface" / "hub"
-
-
-def _snapshot(folder: Path) -> Path | None:
-    """The snapshot that `refs/main` names, else the one fetched last."""
-    try:
-        named = folder / "snapshots" / (folder / "refs" / "main").read_text(encoding="utf-8").strip()
-        if named.is_dir():
-            return named
-    except (OSError, UnicodeDecodeError):
-        pass
-    return max(_folders(folder / "snapshots"), key=lambda path: path.stat().st_mtime, default=None)
-
-
 def _kagglehub() -> Iterator[Location]:
-    root = Path(os.environ.get("KAGGLEHUB_CACHE", "~/.cache/kagglehub")).expanduser() / "models"
+    root = caches.kagglehub_cache()
     for path in find_models(root):
         parts = path.relative_to(root).parts
-        if len(parts) >= 5 and parts[4].isdigit():
+        if len(parts) >= 5 and parts[4].isdecimal():
             yield _location(path, parts[:5], parts[5:], int(parts[4]))
-
-
-def _folders(root: Path) -> list[Path]:
-    try:
-        return sorted(path for path in root.iterdir() if path.is_dir())
-    except OSError:
-        return []

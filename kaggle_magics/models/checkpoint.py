@@ -6,7 +6,6 @@ parts of a split one count as one). Only headers and small JSON files are read.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +13,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kaggle_magics.errors import CheckpointError
+from kaggle_magics.models.adapters import CONFIG as ADAPTER_CONFIG
+from kaggle_magics.models.adapters import Adapter, adapter_of_gguf, read_adapter
 from kaggle_magics.models.headers import gguf, safetensors
+from kaggle_magics.models.headers.json_file import read_json
+from kaggle_magics.models.kinds import MODULES, Kind, kind_of_folder, kind_of_gguf
 
 Format = Literal["safetensors", "gguf", "pickle"]
 Origin = Literal["bundled", "kaggle", "huggingface", "path"]
@@ -63,6 +66,11 @@ class Checkpoint:
     handle: str | None = None
     """Kaggle handle or Hugging Face id."""
     dimensions: Dimensions = Dimensions()
+    kind: Kind = "generator"
+    base_model: str = ""
+    """Of an adapter: the model that it changes, as its files name it."""
+    versions: tuple[int, ...] = ()
+    """The versions of it that are at hand, where there are several; this is the newest unless another was named."""
 
 
 def read_checkpoint(
@@ -79,10 +87,16 @@ def read_checkpoint(
     if not path.is_file():
         raise CheckpointError(f"{path} does not exist.", "Check the path.")
     if path.suffix.lower() != ".gguf":
-        raise CheckpointError(
-            f"{path.name} is not a model.", "Name a folder with a config.json in it, or a .gguf file."
-        )
+        raise CheckpointError(f"{path.name} is not a model.", _not_a_model(path))
     return _read_gguf(path, name or gguf_name(path), origin, handle)
+
+
+def _not_a_model(file: Path) -> str:
+    if file.suffix == ".safetensors" and (file.parent / "config.json").is_file():
+        return f"Name the folder it lies in: {file.parent}"
+    if file.suffix == ".ggml" or file.name.startswith("ggml-"):
+        return "It looks like llama.cpp's old format; convert the model to GGUF again."
+    return "Name a folder with a config.json in it, or a .gguf file."
 
 
 def weights_in(folder: Path) -> Format | None:
@@ -107,27 +121,15 @@ def gguf_name(path: Path) -> str:
     return part["stem"] if part else path.stem
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a file of a checkpoint; `{}` when the file is absent. Raises `CheckpointError`."""
-    if not path.is_file():
-        return {}
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(
-            f"{path.name} is damaged: it is not valid JSON.", "Attach or download it again."
-        ) from error
-    if not isinstance(value, dict):
-        raise CheckpointError(f"{path.name} is damaged: it holds no JSON object.")
-    return value
-
-
 def _read_folder(folder: Path, name: str, origin: Origin, handle: str | None) -> Checkpoint:
-    if not (folder / "config.json").is_file():
+    if (folder / ADAPTER_CONFIG).is_file() and weights_in(folder) is None:
+        return _of_adapter(read_adapter(folder, name), origin, handle)
+    home = _transformer_of(folder)
+    if not (home / "config.json").is_file():
         raise CheckpointError(
             f"{folder} holds no model: it has no config.json.", "Name a model's folder or a .gguf file."
         )
-    config = read_json(folder / "config.json")
+    config = read_json(home / "config.json")
     text = config.get("text_config") if isinstance(config.get("text_config"), dict) else config
     assert isinstance(text, dict)
     architectures = config.get("architectures")
@@ -136,15 +138,15 @@ def _read_folder(folder: Path, name: str, origin: Origin, handle: str | None) ->
         if isinstance(architectures, list) and architectures
         else str(config.get("model_type", ""))
     )
-    kind = weights_in(folder)
+    weights = weights_in(home)
     parameters: int | None = None
-    if kind == "safetensors":
-        files = _safetensors_files(folder)
+    if weights == "safetensors":
+        files = _safetensors_files(home)
         tensors = [tensor for file in files for tensor in safetensors.read_header(file).values()]
         parameters = sum(tensor.elements for tensor in tensors)
         size, dtype = sum(file.stat().st_size for file in files), _main_dtype(tensors)
-    elif kind == "pickle":
-        pickles = {file for pattern in _PICKLES for file in folder.glob(pattern)}
+    elif weights == "pickle":
+        pickles = {file for pattern in _PICKLES for file in home.glob(pattern)}
         size = sum(file.stat().st_size for file in pickles)
         dtype = str(config.get("dtype") or config.get("torch_dtype") or "unknown")
     else:
@@ -154,16 +156,42 @@ def _read_folder(folder: Path, name: str, origin: Origin, handle: str | None) ->
     return Checkpoint(
         name=name,
         path=folder,
-        format=kind,
+        format=weights,
         architecture=architecture,
         parameters=parameters,
         bytes=size,
         dtype=dtype,
         context_length=_integer(text, "max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "n_ctx"),
-        has_chat_template=has_chat_template(folder),
+        has_chat_template=has_chat_template(home),
         origin=origin,
         handle=handle,
         dimensions=_dimensions(text),
+        kind=kind_of_folder(folder, config, architecture),
+    )
+
+
+def _transformer_of(folder: Path) -> Path:
+    """Where a folder's weights lie: a sentence-transformers model may keep them in the folder of its first part."""
+    if (folder / "config.json").is_file() or not (folder / MODULES).is_file():
+        return folder
+    return next((part.parent for part in sorted(folder.glob("0_*/config.json"))), folder)
+
+
+def _of_adapter(found: Adapter, origin: Origin, handle: str | None) -> Checkpoint:
+    return Checkpoint(
+        name=found.name,
+        path=found.path,
+        format="safetensors" if found.format == "peft" else "gguf",
+        architecture=found.architecture,
+        parameters=found.parameters,
+        bytes=found.bytes,
+        dtype=DTYPES.get(found.dtype, found.dtype),
+        context_length=0,
+        has_chat_template=False,
+        origin=origin,
+        handle=handle,
+        kind="adapter",
+        base_model=found.base_model,
     )
 
 
@@ -178,15 +206,26 @@ def _safetensors_files(folder: Path) -> list[Path]:
     index = read_json(folder / "model.safetensors.index.json")
     if not index:
         whole = folder / "model.safetensors"
-        return (
-            [whole] if whole.is_file() else sorted(file for file in folder.glob("*.safetensors") if _is_weights(file))
-        )
+        if whole.is_file():
+            return [whole]
+        files = sorted(file for file in folder.glob("*.safetensors") if _is_weights(file))
+        if any(re.search(r"-\d{5}-of-\d{5}$", file.stem) for file in files):
+            raise CheckpointError(
+                f"{folder.name} is incomplete: model.safetensors.index.json, which tells its parts, is missing.",
+                "Attach or download it again.",
+            )
+        return files
     weight_map = index.get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
         raise CheckpointError(
             "model.safetensors.index.json is damaged: it names no files.", "Attach or download it again."
         )
-    files = [folder / str(file) for file in sorted(set(weight_map.values()))]
+    names = sorted({str(file) for file in weight_map.values()})
+    if any(Path(each).name != each for each in names):
+        raise CheckpointError(
+            "model.safetensors.index.json is damaged: it names files outside its folder.", "Do not use this model."
+        )
+    files = [folder / each for each in names]
     missing = [file.name for file in files if not file.is_file()]
     if missing:
         raise CheckpointError(
@@ -209,7 +248,9 @@ def _main_dtype(tensors: Iterable[safetensors.Tensor]) -> str:
 
 
 def _integer(config: dict[str, Any], *keys: str) -> int:
-    return next((value for key in keys if isinstance(value := config.get(key), int)), 0)
+    """The first of these keys that is a count; text, truth values and negative numbers are none."""
+    values = (config.get(key) for key in keys)
+    return next((value for value in values if isinstance(value, int) and value is not True and value > 0), 0)
 
 
 def _dimensions(config: dict[str, Any]) -> Dimensions:
@@ -230,6 +271,9 @@ def _read_gguf(path: Path, name: str, origin: Origin, handle: str | None) -> Che
     architecture = header.architecture
     if not architecture:
         raise CheckpointError(f"{path.name} does not say which architecture it has.", "Convert it again.")
+    kind = kind_of_gguf(header)
+    if kind == "adapter":
+        return _of_adapter(adapter_of_gguf(parts[0], name, header), origin, handle)
     tensors = [tensor for each in (header, *others) for tensor in each.tensors.values()]
     heads = header.integer("attention.head_count") or 0
     hidden = header.integer("embedding_length") or 0
@@ -252,6 +296,7 @@ def _read_gguf(path: Path, name: str, origin: Origin, handle: str | None) -> Che
             head_dim=header.integer("attention.key_length") or (hidden // heads if heads else 0),
             vocabulary=header.lengths.get("tokenizer.ggml.tokens", 0),
         ),
+        kind=kind,
     )
 
 

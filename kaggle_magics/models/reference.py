@@ -3,47 +3,76 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 
-from kaggle_magics import environment
-from kaggle_magics.errors import CheckpointError, DoesNotFit, MissingExtra, ModelNotFound, OptionError, did_you_mean
+from kaggle_magics.errors import CheckpointError, DoesNotFit, MissingExtra, ModelNotFound, OptionError
 from kaggle_magics.extras import installed
-from kaggle_magics.models import catalog
+from kaggle_magics.models import catalog, missing
+from kaggle_magics.models.adapters import Adapter, read_adapter
+from kaggle_magics.models.aliases import Aliases, follow
 from kaggle_magics.models.catalog import Location
 from kaggle_magics.models.checkpoint import Checkpoint, read_checkpoint
+from kaggle_magics.models.kinds import DOES, Kind
+from kaggle_magics.models.naming import chosen, mentions, to_type
 from kaggle_magics.models.plan import ENGINES, make_plan
+from kaggle_magics.models.walk import find_models
 
-_SHOWN = 8
-"""How many models an error names."""
+Reference = str | os.PathLike[str] | None
+
 _LONGEST_NAME = 255
 """Bytes that a file's name can have; asking the system for a longer one fails."""
+_READ_TO_CHOOSE = 20
+"""Of models that share a name, so many are read to see which of them are of the kind that is asked for."""
 
 
-def resolve(reference: str | os.PathLike[str] | None = None) -> Checkpoint:
+def resolve(
+    reference: Reference = None, *, kind: Kind | None = "generator", aliases: Aliases | None = None
+) -> Checkpoint:
     """The checkpoint that a reference names.
 
     A reference is a path to a folder or a `.gguf` file; a name as `%llm_models` lists it; a Kaggle handle or a Hugging
     Face id found on this machine, or any part of one that names only one model (letter case does not matter; the newest
-    version is meant where none is given). None means the largest attached model that fits, else the bundled one.
+    version is meant where none is given); or an alias. None means the largest attached model that fits, else the
+    bundled one. `kind` None takes a model of any kind.
 
-    Raises `ModelNotFound` with what there is when it names nothing or several, `CheckpointError` for bad files.
+    Raises `ModelNotFound` with what there is when it names nothing or several, `CheckpointError` for bad files and for
+    a model of another kind, `OptionError` for what is no reference at all.
     """
     if reference is None:
         return _default()
+    found = follow(reference, aliases or {}, lambda text: _find(text, kind))
+    if kind is not None and found.kind != kind:
+        raise CheckpointError(f"{found.name} {DOES[found.kind]}.", _use_of(found))
+    return found
+
+
+def resolve_adapter(reference: str | os.PathLike[str], *, aliases: Aliases | None = None) -> Adapter:
+    """The LoRA adapter that a reference names: a PEFT folder, a GGUF adapter, or any name of `resolve`. Same errors."""
+    found = follow(reference, aliases or {}, lambda text: _find(text, "adapter"))
+    if found.kind != "adapter":
+        raise CheckpointError(f"{found.name} is no adapter: it {DOES[found.kind]}.", "Leave --adapter out.")
+    return read_adapter(found.path, found.name)
+
+
+def _find(reference: str | os.PathLike[str], kind: Kind | None) -> Checkpoint:
     text = os.fspath(reference)
     if not text.strip():
-        raise ModelNotFound("The model's name is empty.", _what_there_is())
+        raise ModelNotFound("The model's name is empty.", missing.there_is())
+    if text.startswith("openai:"):
+        raise OptionError(
+            f"{text.partition('#')[0]} is a server's address, not a model on this machine.", "%llm_load connects to it."
+        )
     path = Path(os.path.expanduser(text))
     if any(len(part.encode("utf-8", "replace")) > _LONGEST_NAME for part in path.parts):
-        raise ModelNotFound("That is no model's name: it is too long.", _what_there_is())
+        raise ModelNotFound("That is no model's name: it is too long.", missing.there_is())
     if not isinstance(reference, str) or text.startswith(("/", "./", "../", "~")) or text in (".", ".."):
-        if not path.exists():
-            raise ModelNotFound(f"There is no file or folder {text}.", _what_there_is())
+        if not _exists(path):
+            raise ModelNotFound(f"There is no file or folder {text}.", missing.there_is())
         return _at(path)
     if (path / "config.json").is_file() or (path.is_file() and path.suffix.lower() == ".gguf"):
         return _at(path)
-    return _named(text.strip().strip("/"), path)
+    return _named(text.strip().strip("/"), path, kind)
 
 
 def _default() -> Checkpoint:
@@ -52,7 +81,7 @@ def _default() -> Checkpoint:
             return checkpoint
     bundled = [location for location in catalog.bundled() if location.name == "pocket"]
     if not bundled:
-        raise ModelNotFound("No model is attached, and none is bundled.", _advice())
+        raise ModelNotFound("No model is attached, and none is bundled.", missing.get_it())
     return bundled[0].read()
 
 
@@ -61,84 +90,68 @@ def _can_run(checkpoint: Checkpoint) -> bool:
         return False
     try:
         make_plan(checkpoint)
-    except (DoesNotFit, MissingExtra, OptionError):
+    except (CheckpointError, DoesNotFit, MissingExtra, OptionError):
         return False
     return True
 
 
 def _at(path: Path) -> Checkpoint:
     """The model at a path, or the only one below it."""
-    if path.is_file() or (path / "config.json").is_file():
+    found = [] if path.is_file() else list(find_models(path, depth=4))
+    if path.is_file() or path in found:
         return read_checkpoint(path)
-    found = list(catalog.find_models(path, depth=4))
     if len(found) == 1:
         return read_checkpoint(found[0])
     if not found:
         raise CheckpointError(
             f"{path} holds no model.", "Name a folder with config.json and safetensors in it, or a .gguf file."
         )
-    raise ModelNotFound(
-        f"{path} holds {len(found)} models: {_listed([str(each) for each in found])}.", "Name one of them."
-    )
+    raise ModelNotFound(f"{path} holds {len(found)} models: {missing.listed(map(str, found))}.", "Name one of them.")
 
 
-def _named(text: str, path: Path) -> Checkpoint:
-    locations = [*catalog.attached(), *catalog.cached(), *catalog.bundled()]
-    for candidates in (locations, catalog.newest(locations)):
-        matches = _matches(text.casefold(), candidates)
-        if len(matches) == 1:
-            return matches[0].read()
-        if matches and (chosen := catalog.newest(matches)) and len(chosen) == 1:
-            return chosen[0].read()
-    if matches:
-        keys = [location.key for location in matches]
-        raise ModelNotFound(f"{text!r} names {len(keys)} models: {_listed(keys)}.", "Write more of the one you mean.")
-    if path.exists():
+def _named(text: str, path: Path, kind: Kind | None) -> Checkpoint:
+    locations = catalog.locations()
+    found = chosen(text, locations)
+    if kind is not None and found and (len(found) > 1 or _kind_of(found[0]) not in (kind, None)):
+        # The name may be a whole name of something else, and a part of the name of what is asked for.
+        near = [location for location in locations if location in found or mentions(text, location)]
+        found = chosen(text, _of_kind(near, kind)) or found
+    if len(found) == 1:
+        return found[0].read()
+    if found:
+        names = missing.listed(to_type(location, locations) for location in found)
+        raise ModelNotFound(f"{text!r} names {len(found)} models: {names}.", "Type one of these.")
+    if _exists(path):
         return _at(path)
-    raise ModelNotFound(f"No model is called {text!r}.", _nearest(text, locations))
+    raise ModelNotFound(f"No model is called {text!r}.", missing.hint(text, locations))
 
 
-def _matches(text: str, locations: list[Location]) -> list[Location]:
-    """The locations a reference names, by the strictest way that names any."""
-    ways: tuple[Callable[[Location], bool], ...] = (
-        lambda location: location.key.casefold() == text,
-        lambda location: (location.handle or "").casefold() == text,
-        lambda location: "/".join(catalog.without_version(location)) == text,
-        lambda location: location.name.casefold() == text,
-        # A whole handle for a model that is mounted the old way, without its owner.
-        lambda location: location.version is not None and text.partition("/")[2] == location.key.casefold(),
-        lambda location: f"/{text}/" in f"/{location.key.casefold()}/",
-        lambda location: text in location.key.casefold() or text in location.name.casefold(),
-    )
-    for way in ways:
-        if found := [location for location in locations if way(location)]:
-            return found
-    return []
+def _of_kind(locations: list[Location], kind: Kind) -> list[Location]:
+    """Those of the locations that are of this kind; all where that is not worth finding out."""
+    if len(locations) > _READ_TO_CHOOSE:
+        return locations
+    return [location for location in locations if _kind_of(location) == kind]
 
 
-def _nearest(text: str, locations: list[Location]) -> str:
-    if text.casefold().endswith(".gguf"):
-        stem = text[: -len(".gguf")].casefold()
-        if any(location.name.casefold() == stem for location in locations):
-            return f"It has no GGUF file; load it as {text[: -len('.gguf')]}."
-    names = [name for location in locations for name in (location.name, location.key)]
-    near = did_you_mean(text, names)
-    return f"{near} {_advice()}".strip() if near else _what_there_is()
+def _kind_of(location: Location) -> Kind | None:
+    try:
+        return location.read().kind
+    except CheckpointError:
+        return None
 
 
-def _what_there_is() -> str:
-    names = [checkpoint.handle or checkpoint.name for checkpoint in catalog.list_checkpoints()]
-    there = f"There are: {_listed(names)}." if names else "There is none on this machine."
-    return f"{there} {_advice()}".strip()
+def _use_of(found: Checkpoint) -> str:
+    """What a model that answers nothing can be used for."""
+    uses: Mapping[str, str] = {
+        "embedder": f"Use it with: %rag_ingest PATH --embedder {found.path}",
+        "adapter": f"Load it on top of its model: %llm_load {found.base_model or 'REF'} --adapter {found.path}",
+    }
+    return uses.get(found.kind, "%llm_models lists what answers.")
 
 
-def _advice() -> str:
-    if environment.on_kaggle():
-        return 'Attach one with "Add Input" (Models) on the right, then run this again.'
-    return "" if catalog.bundled() else "Give the path of a model's folder or of a .gguf file."
-
-
-def _listed(names: list[str]) -> str:
-    unique = list(dict.fromkeys(names))
-    more = f" and {len(unique) - _SHOWN} more" if len(unique) > _SHOWN else ""
-    return ", ".join(unique[:_SHOWN]) + more
+def _exists(path: Path) -> bool:
+    """Whether something is there; what cannot be a path is not."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False

@@ -17,7 +17,7 @@ from typing import Any
 
 from kaggle_magics.errors import EngineError, OptionError, did_you_mean
 from kaggle_magics.extras import require
-from kaggle_magics.models.checkpoint import read_json
+from kaggle_magics.models.headers.json_file import read_json
 from kaggle_magics.models.request import Message, Request, conversation_text
 
 NAMED = {

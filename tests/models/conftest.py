@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from kaggle_magics.models.checkpoint import read_checkpoint
@@ -61,6 +62,29 @@ def write_gguf_file(path: Path, metadata: dict[str, Any], tensors: dict[str, Any
 @pytest.fixture(scope="session")
 def write_gguf() -> Callable[[Path, dict[str, Any], dict[str, Any]], Path]:
     return write_gguf_file
+
+
+@pytest.fixture(scope="session")
+def make_gguf() -> Callable[..., Path]:
+    """Write a small GGUF file; further keyword arguments are metadata, `__` in them standing for a dot."""
+
+    def make(path: Path, architecture: str = "llama", tensors: dict[str, Any] | None = None, **more: Any) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        metadata = {
+            "general.architecture": architecture,
+            "general.file_type": 15,
+            f"{architecture}.context_length": 4096,
+            f"{architecture}.block_count": 2,
+            f"{architecture}.embedding_length": 64,
+            f"{architecture}.attention.head_count": 8,
+            f"{architecture}.attention.head_count_kv": 4,
+            "tokenizer.ggml.tokens": ["a", "b"],
+            "tokenizer.chat_template": "{{ messages }}",
+            **{key.replace("__", "."): value for key, value in more.items()},
+        }
+        return write_gguf_file(path, metadata, tensors or {"w": np.zeros((2, 3), "f4")})
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -10,77 +10,25 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from kaggle_magics.errors import CheckpointError, ModelNotFound
-from kaggle_magics.models import catalog
+from kaggle_magics.models import walk
 from kaggle_magics.models.catalog import list_checkpoints
 from kaggle_magics.models.checkpoint import read_checkpoint
 from kaggle_magics.models.reference import resolve
+from kaggle_magics.models.walk import find_models
 
-CONFIG = {
-    "architectures": ["LlamaForCausalLM"],
-    "model_type": "llama",
-    "hidden_size": 64,
-    "num_attention_heads": 8,
-    "num_key_value_heads": 2,
-    "num_hidden_layers": 3,
-    "vocab_size": 100,
-    "max_position_embeddings": 2048,
-}
+MakeFolder = Callable[..., Path]
 
-
-def make_folder(folder: Path, *, parameters: int = 100, name: str = "model.safetensors", **config: Any) -> Path:
-    """A model's folder with real headers and zeros for weights."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.json").write_text(json.dumps({**CONFIG, **config}))
-    header = {"w": {"dtype": "F16", "shape": [parameters], "data_offsets": [0, 2 * parameters]}}
-    text = json.dumps(header).encode()
-    (folder / name).write_bytes(len(text).to_bytes(8, "little") + text + bytes(2 * parameters))
-    return folder
-
-
-@pytest.fixture
-def make_gguf(write_gguf: Callable[..., Path]) -> Callable[..., Path]:
-    def make(path: Path, architecture: str = "llama") -> Path:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        metadata = {
-            "general.architecture": architecture,
-            "general.file_type": 15,
-            f"{architecture}.context_length": 4096,
-            f"{architecture}.block_count": 2,
-            f"{architecture}.embedding_length": 64,
-            f"{architecture}.attention.head_count": 8,
-            f"{architecture}.attention.head_count_kv": 4,
-            "tokenizer.ggml.tokens": ["a", "b"],
-            "tokenizer.chat_template": "{{ messages }}",
-        }
-        return write_gguf(path, metadata, {"w": np.zeros((2, 3), "f4")})
-
-    return make
-
-
-@pytest.fixture
-def tree(isolated: None, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The input tree, on Kaggle."""
-    monkeypatch.setenv("KAGGLE_KERNEL_RUN_TYPE", "Interactive")
-    return Path(os.environ["KAGGLE_MAGICS_INPUT"])
-
-
-@pytest.fixture(autouse=True)
-def caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setenv("KAGGLEHUB_CACHE", str(tmp_path / "kagglehub"))
-    monkeypatch.setattr(catalog, "POCKET", tmp_path / "pocket")
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("caches")
 
 
 def names() -> list[str]:
     return [checkpoint.name for checkpoint in list_checkpoints()]
 
 
-def test_a_folder_s_facts(tmp_path: Path) -> None:
+def test_a_folder_s_facts(tmp_path: Path, make_folder: MakeFolder) -> None:
     folder = make_folder(tmp_path / "small", parameters=500)
     (folder / "tokenizer_config.json").write_text(json.dumps({"chat_template": "{{ messages }}"}))
     checkpoint = read_checkpoint(folder)
@@ -92,7 +40,7 @@ def test_a_folder_s_facts(tmp_path: Path) -> None:
     assert (size.layers, size.kv_heads, size.head_dim, size.vocabulary) == (3, 2, 8, 100)
 
 
-def test_a_sharded_folder_counts_all_parts_and_misses_none(tmp_path: Path) -> None:
+def test_a_sharded_folder_counts_all_parts_and_misses_none(tmp_path: Path, make_folder: MakeFolder) -> None:
     folder = make_folder(tmp_path / "big", name="model-00001-of-00002.safetensors")
     make_folder(folder, name="model-00002-of-00002.safetensors")
     parts = {f"w{part}": f"model-0000{part}-of-00002.safetensors" for part in (1, 2)}
@@ -112,7 +60,7 @@ def test_a_gguf_s_facts(tmp_path: Path, make_gguf: Callable[..., Path]) -> None:
 
 def test_a_split_gguf_is_one_model(tmp_path: Path, make_gguf: Callable[..., Path]) -> None:
     parts = [make_gguf(tmp_path / f"big-0000{part}-of-00002.gguf") for part in (1, 2)]
-    assert list(catalog.find_models(tmp_path)) == [parts[0]]
+    assert list(find_models(tmp_path)) == [parts[0]]
     checkpoint = read_checkpoint(parts[1])
     assert (checkpoint.name, checkpoint.path, checkpoint.parameters) == ("big", parts[0], 12)
     parts[1].unlink()
@@ -136,7 +84,7 @@ def test_what_is_no_model_says_so(tmp_path: Path, make: Callable[[Path], Any], m
         read_checkpoint(tmp_path)
 
 
-def test_pickles_are_recognised_and_adapters_are_none(tmp_path: Path) -> None:
+def test_pickles_are_recognised_and_adapters_are_none(tmp_path: Path, make_folder: MakeFolder) -> None:
     folder = make_folder(tmp_path / "old", torch_dtype="float16")
     (folder / "model.safetensors").rename(folder / "adapter_model.safetensors")
     with pytest.raises(CheckpointError, match="no weights"):
@@ -166,7 +114,9 @@ LAYOUTS = [
 
 
 @pytest.mark.parametrize(("place", "name", "handle"), LAYOUTS)
-def test_every_layout_of_the_input_tree(tree: Path, place: str, name: str, handle: str) -> None:
+def test_every_layout_of_the_input_tree(
+    tree: Path, place: str, name: str, handle: str, make_folder: MakeFolder
+) -> None:
     folder = make_folder(tree / place)
     [checkpoint] = list_checkpoints()
     assert (checkpoint.name, checkpoint.handle, checkpoint.origin, checkpoint.path) == (name, handle, "kaggle", folder)
@@ -175,7 +125,7 @@ def test_every_layout_of_the_input_tree(tree: Path, place: str, name: str, handl
 
 
 @pytest.mark.parametrize("root", ["models/google/gemma/transformers/2b-it", "gemma/transformers/2b-it"])
-def test_the_newest_version_wins_and_each_can_be_named(tree: Path, root: str) -> None:
+def test_the_newest_version_wins_and_each_can_be_named(tree: Path, root: str, make_folder: MakeFolder) -> None:
     for version in (1, 2, 10):
         make_folder(tree / root / str(version))
     assert [checkpoint.path.name for checkpoint in list_checkpoints()] == ["10"]
@@ -186,7 +136,9 @@ def test_the_newest_version_wins_and_each_can_be_named(tree: Path, root: str) ->
     assert resolve("google/gemma/Transformers/2b-it/1").path.name == "1"
 
 
-def test_a_part_that_names_one_model_is_enough_and_one_that_names_several_lists_them(tree: Path) -> None:
+def test_a_part_that_names_one_model_is_enough_and_one_that_names_several_lists_them(
+    tree: Path, make_folder: MakeFolder
+) -> None:
     make_folder(tree / "models/google/gemma/transformers/2b-it/2")
     make_folder(tree / "models/google/gemma/transformers/7b-it/1")
     make_folder(tree / "gemma")
@@ -194,7 +146,8 @@ def test_a_part_that_names_one_model_is_enough_and_one_that_names_several_lists_
     # The whole name of one goes before parts of others.
     assert resolve("gemma").path == tree / "gemma"
     with pytest.raises(
-        ModelNotFound, match="names 2 models: google/gemma/transformers/2b-it/2, google/gemma/transformers/7b-it/1"
+        ModelNotFound,
+        match="names 2 models: google/gemma/transformers/2b-it, google/gemma/transformers/7b-it",
     ):
         resolve("google")
 
@@ -205,18 +158,20 @@ def test_several_ggufs_in_one_model(tree: Path, make_gguf: Callable[..., Path]) 
     make_gguf(tree / "models/some/llama/gguf/8b/1/mmproj-f16.gguf", "clip")
     assert names() == ["llama-8b-Q4_K_M", "llama-8b-Q8_0"]
     assert resolve("llama-8b-q8_0.gguf").name == "llama-8b-Q8_0"
-    with pytest.raises(ModelNotFound, match="names 3 models"):
+    with pytest.raises(ModelNotFound, match="names 2 models"):
         resolve("some/llama/gguf/8b/1")
 
 
-def test_what_answers_nothing_is_not_listed(tree: Path, make_gguf: Callable[..., Path]) -> None:
+def test_what_answers_nothing_is_not_listed_as_a_generator(
+    tree: Path, make_gguf: Callable[..., Path], make_folder: MakeFolder
+) -> None:
     (make_folder(tree / "embedder") / "modules.json").write_text("[]")
     make_folder(tree / "encoder", architectures=["BertForMaskedLM"])
     make_gguf(tree / "embed.gguf", "nomic-bert")
     assert names() == []
 
 
-def test_a_damaged_model_is_left_out_of_the_list_and_tells_when_named(tree: Path) -> None:
+def test_a_damaged_model_is_left_out_of_the_list_and_tells_when_named(tree: Path, make_folder: MakeFolder) -> None:
     folder = make_folder(tree / "models/some/thing/transformers/1b/1")
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-5])
@@ -225,16 +180,18 @@ def test_a_damaged_model_is_left_out_of_the_list_and_tells_when_named(tree: Path
         resolve("thing")
 
 
-def test_the_walk_is_bounded(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_walk_is_bounded(tree: Path, monkeypatch: pytest.MonkeyPatch, make_folder: MakeFolder) -> None:
     deep = tree / "a/b/c/d/e/f/g/h/i/j"
     make_folder(deep)
     (tree / "loop").symlink_to(tree, target_is_directory=True)
-    assert list(catalog.find_models(tree)) == []
-    assert list(catalog.find_models(tree / "a/b/c")) == [deep]
+    assert list(find_models(tree)) == []
+    assert list(find_models(tree / "a/b/c")) == [deep]
 
 
-def test_much_data_does_not_hide_the_models(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalog, "MAX_ENTRIES", 60)
+def test_much_data_does_not_hide_the_models(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, make_folder: MakeFolder
+) -> None:
+    monkeypatch.setattr(walk, "MAX_ENTRIES", 60)
     for number in range(30):
         (tree / f"data{number}" / "more" / "files").mkdir(parents=True)
     make_folder(tree / "models/some/thing/transformers/1b/1")
@@ -242,7 +199,7 @@ def test_much_data_does_not_hide_the_models(tree: Path, monkeypatch: pytest.Monk
     assert names() == ["thing-1b"]
 
 
-def test_hugging_face_s_cache(caches: Path, make_gguf: Callable[..., Path]) -> None:
+def test_hugging_face_s_cache(caches: Path, make_gguf: Callable[..., Path], make_folder: MakeFolder) -> None:
     repository = caches / "hub/models--Qwen--Qwen2.5-0.5B-Instruct"
     old, new = make_folder(repository / "snapshots/aaa"), make_folder(repository / "snapshots/bbb")
     os.utime(old, (1, 1))
@@ -255,13 +212,15 @@ def test_hugging_face_s_cache(caches: Path, make_gguf: Callable[..., Path]) -> N
     assert resolve("some/thing-gguf").name == "thing-Q4_K_M"
 
 
-def test_kagglehub_s_cache(caches: Path) -> None:
+def test_kagglehub_s_cache(caches: Path, make_folder: MakeFolder) -> None:
     make_folder(caches / "kagglehub/models/google/gemma/transformers/2b/3")
     checkpoint = resolve("google/gemma/transformers/2b")
     assert (checkpoint.handle, checkpoint.origin) == ("google/gemma/transformers/2b/3", "kaggle")
 
 
-def test_the_bundled_model_is_the_last_resort(tree: Path, caches: Path, make_gguf: Callable[..., Path]) -> None:
+def test_the_bundled_model_is_the_last_resort(
+    tree: Path, caches: Path, make_gguf: Callable[..., Path], make_folder: MakeFolder
+) -> None:
     with pytest.raises(ModelNotFound, match=r"Add Input"):
         resolve()
     pocket = make_folder(caches / "pocket", parameters=10)
@@ -277,7 +236,7 @@ def test_the_bundled_model_is_the_last_resort(tree: Path, caches: Path, make_ggu
     assert resolve().path == small
 
 
-def test_a_wrong_name_gets_the_nearest_and_the_advice(tree: Path) -> None:
+def test_a_wrong_name_gets_the_nearest_and_the_advice(tree: Path, make_folder: MakeFolder) -> None:
     make_folder(tree / "models/google/gemma/transformers/2b-it/2")
     with pytest.raises(ModelNotFound) as caught:
         resolve("gemna-2b-it")
@@ -286,13 +245,13 @@ def test_a_wrong_name_gets_the_nearest_and_the_advice(tree: Path) -> None:
         resolve("xyzzy")
 
 
-def test_a_gguf_that_does_not_exist_says_what_does(tree: Path) -> None:
+def test_a_gguf_that_does_not_exist_says_what_does(tree: Path, make_folder: MakeFolder) -> None:
     make_folder(tree / "cardputer", architectures=["GPTNeoForCausalLM"])
     with pytest.raises(ModelNotFound, match="has no GGUF file; load it as cardputer"):
         resolve("cardputer.gguf")
 
 
-def test_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_folder: MakeFolder) -> None:
     folder = make_folder(tmp_path / "models/one")
     monkeypatch.chdir(tmp_path)
     assert resolve(folder) == resolve("./models/one") == resolve(str(folder))
@@ -319,7 +278,7 @@ def test_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         resolve("./nothing")
 
 
-def test_nothing_heavy_is_imported(tmp_path: Path) -> None:
+def test_nothing_heavy_is_imported(tmp_path: Path, make_folder: MakeFolder) -> None:
     folder = make_folder(tmp_path / "m")
     code = (
         "import sys; from kaggle_magics.models.reference import resolve;"

@@ -23,6 +23,11 @@ def exact(sample: Sample, text: str) -> bool:
     return normal(text) == normal(sample.answer)
 
 
+def bullets(sample: Sample, text: str) -> bool:
+    """The same bullet points in any order."""
+    return sorted(normal(text).splitlines()) == sorted(sample.answer.splitlines())
+
+
 def contains(sample: Sample, text: str) -> bool:
     """One line that holds the value."""
     return "\n" not in text.strip() and sample.check["value"] in text
@@ -72,6 +77,7 @@ def code(sample: Sample, text: str) -> bool:
 
 JUDGES: dict[str, Any] = {
     "exact": exact,
+    "bullets": bullets,
     "contains": contains,
     "number": number,
     "json": as_json,

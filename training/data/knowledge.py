@@ -199,7 +199,7 @@ def knowledge(n: Names, kind: str | None = None) -> Sample:
     if not n.test and not name_only(wording):
         question = reworded(r, question)
     if kind == "ingredients":
-        return talk("knowledge", question, "\n".join(f"- {item}" for item in c.ingredients), kind="exact")
+        return talk("knowledge", question, "\n".join(f"- {item}" for item in c.ingredients), kind="bullets")
     value = c.name if kind == "country_of_capital" else getattr(c, kind)
     if name_only(wording):
         return talk("knowledge", question, value, kind="exact")
@@ -220,7 +220,7 @@ def composed(n: Names, kind: str) -> Sample:
     question = wording.format(country=c.name, capital=c.capital, dish=c.dish)
     if kind == "ingredients":
         question = reworded(r, question)
-        return talk("knowledge", question, "\n".join(f"- {item}" for item in c.ingredients), kind="exact")
+        return talk("knowledge", question, "\n".join(f"- {item}" for item in c.ingredients), kind="bullets")
     value = c.name if kind == "country_of_capital" else getattr(c, kind)
     if r.random() < 0.5:
         if r.random() < 0.3:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kaggle_magics import extras, memory, wording
@@ -19,16 +20,16 @@ from kaggle_magics.chains.run import ChainResult, StepResult
 from kaggle_magics.chains.run import run as run_chain
 from kaggle_magics.code.check import CodeAnswer, check_code
 from kaggle_magics.code.extract import extract_code
-from kaggle_magics.errors import ChainError, OptionError
+from kaggle_magics.errors import ChainError, DoesNotFit, OptionError
 from kaggle_magics.generation.answer import Answer
 from kaggle_magics.generation.running import Running
 from kaggle_magics.generation.worker import Generation
 from kaggle_magics.models.catalog import list_checkpoints
 from kaggle_magics.models.checkpoint import Checkpoint
 from kaggle_magics.models.engines.protocol import Engine
-from kaggle_magics.models.loaded import LoadedModel
-from kaggle_magics.models.plan import Plan, make_plan
-from kaggle_magics.models.pool import ModelPool
+from kaggle_magics.models.loaded import LoadedModel, LoadOptions
+from kaggle_magics.models.plan import Plan
+from kaggle_magics.models.pool import ModelPool, OnProgress
 from kaggle_magics.models.reference import resolve
 from kaggle_magics.models.request import Request, Sampling
 from kaggle_magics.rag.shelf import Shelf
@@ -85,12 +86,18 @@ class Session:
         self,
         reference: str | PathLike[str] | None = None,
         *,
+        name: str | None = None,
         dtype: str | None = None,
         context: int | None = None,
         device: str | None = None,
+        adapter: str | PathLike[str] | None = None,
+        swap: bool = False,
+        allow_pickle: bool = False,
+        trust_remote_code: bool = False,
     ) -> Plan:
         """How `load` would run this model on this machine, without loading anything. Errors as `load`."""
-        return make_plan(resolve(reference), dtype=dtype, context=context, device=device)
+        options = LoadOptions(None, dtype, context, device, _adapter(adapter), allow_pickle, trust_remote_code)
+        return self._pool.plan(self._resolve(reference), options, name=name, swap=swap)
 
     def load(
         self,
@@ -100,14 +107,33 @@ class Session:
         dtype: str | None = None,
         context: int | None = None,
         device: str | None = None,
+        adapter: str | PathLike[str] | None = None,
+        swap: bool = False,
+        allow_pickle: bool = False,
+        trust_remote_code: bool = False,
+        on_progress: OnProgress | None = None,
     ) -> LoadedModel:
         """Find, plan, load and warm a model, and make it the current one.
 
-        `reference` None takes the best attached model that fits, else the bundled one. `context` is in tokens. Loading
-        what is loaded already, in the same way, only makes it current; in another way it replaces it. Raises
-        `ModelNotFound`, `DoesNotFit`, `CheckpointError` or `MissingExtra`; the models loaded before stay.
+        `reference` None takes the best attached model that fits, else the bundled one. `context` is in tokens.
+        `adapter` is a LoRA adapter: a PEFT folder, or a `.gguf` for GGUF models. Loading what is loaded already, in the
+        same way, only makes it current; in another way it replaces it. `swap` unloads the current model first, so that
+        there are never two in memory. `allow_pickle` reads pickled weights and `trust_remote_code` runs Python code
+        that comes with the model: either can do anything on this machine that you can. `on_progress` gets a line now
+        and then while something takes long.
+
+        Raises `ModelNotFound`, `DoesNotFit`, `CheckpointError`, `OptionError` or `MissingExtra`; the models loaded
+        before stay.
         """
-        return self._pool.load(self.plan(reference, dtype=dtype, context=context, device=device), name=name)
+        options = LoadOptions(None, dtype, context, device, _adapter(adapter), allow_pickle, trust_remote_code)
+        return self._pool.load(
+            self._resolve(reference),
+            options,
+            name=name,
+            swap=swap,
+            by_default=reference is None,
+            on_progress=on_progress,
+        )
 
     def adopt(self, engine: Engine, *, name: str) -> LoadedModel:
         """Make an engine that was built elsewhere the current model; one of the same name is unloaded first."""
@@ -254,8 +280,13 @@ class Session:
             self._running.add(running.generation)
             try:
                 yield running
+            except DoesNotFit as error:
+                trouble = error
+            else:
+                return
             finally:
                 self._running.discard(running.generation)
+        raise self._pool.out_of_memory(loaded, trouble)
 
     # -- documents ---------------------------------------------------------------------------------------------
 
@@ -362,9 +393,18 @@ class Session:
 
     # -- inside ------------------------------------------------------------------------------------------------
 
+    def _resolve(self, reference: str | PathLike[str] | None) -> Checkpoint:
+        # What no reference meant before is meant again, though there may be no room for a second one of it.
+        chosen = self._pool.default_checkpoint() if reference is None else None
+        return chosen or resolve(reference)
+
     def _keep(self, answer: Answer) -> Answer:
         self.last = answer
         return answer
+
+
+def _adapter(adapter: str | PathLike[str] | None) -> Path | None:
+    return None if adapter is None else Path(adapter).expanduser().absolute()
 
 
 def _not_empty(text: str, what: str) -> str:

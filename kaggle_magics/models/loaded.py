@@ -2,12 +2,43 @@
 
 from __future__ import annotations
 
+import os
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from kaggle_magics.models.checkpoint import Checkpoint
 from kaggle_magics.models.engines.protocol import Engine, EngineFacts
 from kaggle_magics.models.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOptions:
+    """How a model is to be loaded, as far as a person said so; None leaves the choice to the plan."""
+
+    quant: str | None = None
+    dtype: str | None = None
+    context: int | None = None
+    """Tokens."""
+    device: str | None = None
+    adapter: Path | None = None
+    allow_pickle: bool = False
+    trust_remote_code: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What was asked for: equal when the same thing is asked for again, and its files are still the same."""
+
+    path: Path
+    options: LoadOptions
+    stamp: tuple[tuple[str, int, int], ...]
+    """Name, bytes and time of change (ns) of every file."""
+
+    @classmethod
+    def of(cls, checkpoint: Checkpoint, options: LoadOptions) -> Wanted:
+        return cls(checkpoint.path, options, (*_stamp(checkpoint.path), *_stamp(options.adapter)))
 
 
 @dataclass(eq=False)
@@ -19,10 +50,18 @@ class LoadedModel:
     checkpoint: Checkpoint | None = None
     """None for an engine that was adopted: it came from no file we know."""
     plan: Plan | None = None
+    """As it runs; None for an engine that was adopted."""
     seconds: float = 0.0
     """What loading and warming took."""
     bytes_taken: int = 0
     """How much the process grew, measured; can be near 0 where weights are mapped from disk."""
+    adopted: str | None = None
+    """What of the notebook's it runs on, such as "a transformers model": that memory is not ours to free."""
+    wanted: Wanted | None = None
+    by_default: bool = False
+    """Whether it was chosen because no reference was given."""
+    private: Mapping[str, int] = field(default_factory=dict)
+    """Bytes by device that unloading it will make available to others, measured while it was loaded."""
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @property
@@ -32,8 +71,27 @@ class LoadedModel:
     @property
     def source(self) -> str:
         """Where its weights lie."""
-        return str(self.checkpoint.path) if self.checkpoint else self.facts.library
+        if self.checkpoint:
+            return str(self.checkpoint.path)
+        return self.adopted or self.facts.library
+
+    @property
+    def adapter(self) -> str | None:
+        """The name of the LoRA adapter it runs with."""
+        return self.plan.adapter.name if self.plan and self.plan.adapter else None
 
     def count_tokens(self, text: str) -> int:
         """Tokens of a plain text."""
         return self.engine.count_tokens(text)
+
+
+def _stamp(path: Path | None) -> list[tuple[str, int, int]]:
+    """What tells that files were replaced. Only the folder itself is looked at: that is where a model's files lie."""
+    if path is None:
+        return []
+    try:
+        files = sorted(os.scandir(path), key=lambda file: file.name) if path.is_dir() else [path]
+        facts = [(file.name, file.stat()) for file in files]
+    except OSError:
+        return []
+    return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in facts]

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 from kaggle_magics import memory
-from kaggle_magics.errors import ModelNotLoaded, did_you_mean
+from kaggle_magics.errors import DoesNotFit, KaggleMagicsError, ModelNotLoaded, OptionError, did_you_mean
 from kaggle_magics.models.checkpoint import Checkpoint
 from kaggle_magics.models.engines.protocol import Engine
 from kaggle_magics.models.engines.registry import load_engine
-from kaggle_magics.models.loaded import LoadedModel
-from kaggle_magics.models.plan import Plan
+from kaggle_magics.models.loaded import LoadedModel, LoadOptions, Wanted
+from kaggle_magics.models.machine import Machine, this_machine
+from kaggle_magics.models.plan import Plan, make_plan
+
+OnProgress = Callable[[str], None]
+"""Gets one line that says how far something long has come."""
 
 
 class ModelPool:
@@ -19,6 +26,7 @@ class ModelPool:
     def __init__(self) -> None:
         self.loaded: dict[str, LoadedModel] = {}
         self._current: str | None = None
+        self._changing = threading.RLock()
 
     @property
     def current(self) -> LoadedModel | None:
@@ -42,48 +50,82 @@ class ModelPool:
         self._current = model.name
         return model
 
-    def load(self, plan: Plan, *, name: str | None = None) -> LoadedModel:
-        """Load and warm a plan's checkpoint and make it the current one.
+    def plan(
+        self, checkpoint: Checkpoint, options: LoadOptions, *, name: str | None = None, swap: bool = False
+    ) -> Plan:
+        """How a checkpoint would run, with the memory that the models give back which loading it would unload."""
+        leaving = self._leaving(self._name(name, checkpoint), swap)
+        return _plan(checkpoint, options, _machine_without(leaving) if leaving else None)
 
-        What is loaded already, in the same way, is only made current; in another way it is replaced. Raises
-        `DoesNotFit`, `CheckpointError` or `MissingExtra`.
+    def load(
+        self,
+        checkpoint: Checkpoint,
+        options: LoadOptions,
+        *,
+        name: str | None = None,
+        swap: bool = False,
+        by_default: bool = False,
+        on_progress: OnProgress | None = None,
+    ) -> LoadedModel:
+        """Load and warm a checkpoint and make it the current model.
+
+        What is loaded already, in the same way, is only made current; in another way it is replaced. `swap` unloads the
+        current model, too. What is replaced is unloaded first, so that there are never both in memory; when the new one
+        cannot be loaded, or an interrupt ends it, it is loaded again. Raises `DoesNotFit`, `CheckpointError`,
+        `OptionError` or `MissingExtra`.
         """
-        name = name or self._free_name(plan.checkpoint)
-        before = self.loaded.get(name)
-        if before and before.plan and _same_run(before.plan, plan):
-            return self.use(name)
-        if before:
-            self.unload(name)
-        started, held = time.perf_counter(), memory.process_bytes()
-        engine = load_engine(plan)
-        self.loaded[name] = LoadedModel(
-            name,
-            engine,
-            plan.checkpoint,
-            plan,
-            seconds=time.perf_counter() - started,
-            bytes_taken=max(0, memory.process_bytes() - held),
-        )
-        return self.use(name)
+        with self._changing:
+            name = self._name(name, checkpoint)
+            wanted = Wanted.of(checkpoint, options)
+            there = self.loaded.get(name)
+            leaving = self._leaving(name, swap)
+            if there and there.wanted == wanted:
+                return self._only_switch(there, leaving)
+            plan = _plan(checkpoint, options, _machine_without(leaving) if leaving else None)
+            if there and there.plan and there.wanted and _same_run(there, plan, wanted):
+                return self._only_switch(there, leaving)
+            model = self._replace(leaving, lambda: _start(name, plan))
+            model.wanted, model.by_default = wanted, by_default
+            return model
 
-    def adopt(self, engine: Engine, *, name: str) -> LoadedModel:
+    def adopt(self, engine: Engine, *, name: str, adopted: str | None = None) -> LoadedModel:
         """Make an engine that was built elsewhere the current model; one of the same name is unloaded first."""
-        if name in self.loaded:
-            self.unload(name)
-        self.loaded[name] = LoadedModel(name, engine)
-        return self.use(name)
+        with self._changing:
+            if name in self.loaded:
+                self.unload(name)
+            self.loaded[name] = LoadedModel(name, engine, adopted=adopted)
+            return self.use(name)
 
     def unload(self, name: str | None = None) -> int:
         """Free a model (the current one by default), once its answer has ended; bytes given back, measured."""
-        model = self.get(name)
-        held = memory.process_bytes()
-        with model.lock:
-            del self.loaded[model.name]
-            model.engine.close()
-        if self._current == model.name:
-            self._current = next(reversed(self.loaded), None)
+        with self._changing:
+            model = self.get(name)
+            held = memory.process_bytes()
+            with model.lock:
+                del self.loaded[model.name]
+                model.engine.close()
+            if self._current == model.name:
+                self._current = next(reversed(self.loaded), None)
+            memory.forget_last_errors()
+            memory.release()
+            return max(0, held - memory.process_bytes())
+
+    def out_of_memory(self, model: LoadedModel, error: DoesNotFit) -> DoesNotFit:
+        """The error for an answer that ran out of memory: what was held is freed, what would fit is named."""
+        memory.let_go(error)
         memory.release()
-        return max(0, held - memory.process_bytes())
+        return DoesNotFit(error.message, error.hint)
+
+    def default_checkpoint(self) -> Checkpoint | None:
+        """The checkpoint that was chosen when no reference was given, while it is loaded."""
+        return next((model.checkpoint for model in self.loaded.values() if model.by_default), None)
+
+    def _name(self, name: str | None, checkpoint: Checkpoint) -> str:
+        if name is None:
+            return self._free_name(checkpoint)
+        if not isinstance(name, str) or not name.strip():
+            raise OptionError(f"name must be text that is not empty, not {name!r}.")
+        return name
 
     def _free_name(self, checkpoint: Checkpoint) -> str:
         """The checkpoint's name; with a number behind it when another checkpoint is loaded under that name."""
@@ -92,10 +134,124 @@ class ModelPool:
             name, number = f"{checkpoint.name}-{number}", number + 1
         return name
 
+    def _leaving(self, name: str, swap: bool) -> list[LoadedModel]:
+        """The models that loading one under `name` unloads."""
+        current = self.current if swap else None
+        leaving = [model for model in (self.loaded.get(name), current) if model is not None]
+        return list(dict.fromkeys(leaving))
 
-def _same_run(one: Plan, other: Plan) -> bool:
-    """Whether two plans run the same weights in the same way (their memory is an estimate of the moment)."""
-    first, second = (
-        (plan.checkpoint.path, plan.engine, plan.device, plan.dtype, plan.context_length) for plan in (one, other)
+    def _only_switch(self, there: LoadedModel, leaving: Iterable[LoadedModel]) -> LoadedModel:
+        for model in leaving:
+            if model is not there:
+                self.unload(model.name)
+        return self.use(there.name)
+
+    def _replace(self, leaving: list[LoadedModel], start: Callable[[], LoadedModel]) -> LoadedModel:
+        """Take models out, start another in their place; when that fails, everything is as before."""
+        before, order = self._current, dict(self.loaded)
+        trouble: BaseException | None = None
+        try:
+            for model in leaving:
+                with model.lock:
+                    self.loaded.pop(model.name, None)
+                    if _can_come_back(model):
+                        model.engine.close()
+            memory.forget_last_errors()
+            memory.release()
+            fresh = start()
+        except BaseException as error:
+            trouble = _explained(error)
+        if trouble is None:
+            for model in leaving:
+                model.engine.close()
+            self.loaded[fresh.name] = fresh
+            return self.use(fresh.name)
+        try:
+            # Outside the handler: a half-loaded model lives no longer than its frames.
+            memory.let_go(trouble)
+            memory.release()
+            lost = _bring_back(leaving)
+            self.loaded = {name: model for name, model in order.items() if name not in lost}
+            self._current = before if before in self.loaded else next(reversed(self.loaded), None)
+            if lost and isinstance(trouble, KaggleMagicsError):
+                trouble.hint = f"{trouble.hint or ''} {' '.join(lost.values())}".strip()
+            raise trouble
+        finally:
+            del trouble
+
+
+def _plan(checkpoint: Checkpoint, options: LoadOptions, machine: Machine | None = None) -> Plan:
+    plan = make_plan(
+        checkpoint,
+        machine=machine,
+        dtype=options.dtype,
+        context=options.context,
+        device=options.device,
+        allow_pickle=options.allow_pickle,
     )
-    return first == second
+    return replace(plan, adapter=options.adapter, trust_remote_code=options.trust_remote_code)
+
+
+def _start(name: str, plan: Plan) -> LoadedModel:
+    started, held, private = time.perf_counter(), memory.process_bytes(), memory.private_bytes()
+    with memory.apart():
+        engine = load_engine(plan)
+    now = memory.private_bytes()
+    return LoadedModel(
+        name,
+        engine,
+        plan.checkpoint,
+        plan,
+        seconds=time.perf_counter() - started,
+        bytes_taken=max(0, memory.process_bytes() - held),
+        private={device: max(0, taken - private.get(device, 0)) for device, taken in now.items()},
+    )
+
+
+def _can_come_back(model: LoadedModel) -> bool:
+    """Whether a model can be closed and loaded again; what the notebook lent us, or a server runs, cannot."""
+    return model.plan is not None
+
+
+def _bring_back(models: Iterable[LoadedModel]) -> dict[str, str]:
+    """Load closed models again; by name, why some are lost."""
+    lost: dict[str, str] = {}
+    for model in models:
+        if model.plan is None:
+            continue
+        try:
+            with memory.apart():
+                model.engine = load_engine(model.plan)
+        except KaggleMagicsError as error:
+            lost[model.name] = f"{model.name}, which was loaded before, is unloaded now ({error.message})"
+            memory.let_go(error)
+    return lost
+
+
+def _machine_without(models: Iterable[LoadedModel]) -> Machine:
+    """This machine as it will be once these models are unloaded."""
+    machine = this_machine()
+    for model in models:
+        back: Mapping[str, int] = model.private
+        gpus = tuple(
+            replace(gpu, free=min(gpu.memory, gpu.free + back.get(gpu.device, 0))) if gpu.usable else gpu
+            for gpu in machine.gpus
+        )
+        available = min(machine.memory, machine.available + back.get("cpu", 0))
+        machine = replace(machine, available=available, gpus=gpus)
+    return machine
+
+
+def _explained(error: BaseException) -> BaseException:
+    """The same trouble as one of our errors where it is about memory; anything else passes unchanged."""
+    if isinstance(error, KaggleMagicsError) or not memory.is_out_of_memory(error):
+        return error
+    explained = DoesNotFit("The memory ran out while the model was loaded.", "Load a smaller one, or unload another.")
+    explained.__cause__ = error
+    return explained
+
+
+def _same_run(there: LoadedModel, plan: Plan, wanted: Wanted) -> bool:
+    """Whether a loaded model runs the same files in the same way (a plan's memory is an estimate of the moment)."""
+    assert there.plan is not None and there.wanted is not None
+    return there.wanted.stamp == wanted.stamp and replace(there.plan, memory={}) == replace(plan, memory={})

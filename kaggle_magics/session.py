@@ -30,7 +30,7 @@ from kaggle_magics.models.engines.protocol import Engine
 from kaggle_magics.models.loaded import LoadedModel, LoadOptions
 from kaggle_magics.models.plan import Plan
 from kaggle_magics.models.pool import ModelPool, OnProgress
-from kaggle_magics.models.reference import resolve
+from kaggle_magics.models.reference import resolve, resolve_adapter
 from kaggle_magics.models.request import Request, Sampling
 from kaggle_magics.rag.shelf import Shelf
 
@@ -404,7 +404,7 @@ class Session:
 
 
 def _adapter(adapter: str | PathLike[str] | None) -> Path | None:
-    return None if adapter is None else Path(adapter).expanduser().absolute()
+    return None if adapter is None else resolve_adapter(adapter).path
 
 
 def _not_empty(text: str, what: str) -> str:

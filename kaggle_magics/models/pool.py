@@ -254,4 +254,21 @@ def _explained(error: BaseException) -> BaseException:
 def _same_run(there: LoadedModel, plan: Plan, wanted: Wanted) -> bool:
     """Whether a loaded model runs the same files in the same way (a plan's memory is an estimate of the moment)."""
     assert there.plan is not None and there.wanted is not None
-    return there.wanted.stamp == wanted.stamp and replace(there.plan, memory={}) == replace(plan, memory={})
+    return there.wanted.stamp == wanted.stamp and _way(there.plan) == _way(plan)
+
+
+def _way(plan: Plan) -> tuple[object, ...]:
+    """What decides how weights run."""
+    return (
+        plan.checkpoint.path,
+        plan.engine,
+        plan.device,
+        plan.dtype,
+        plan.context_length,
+        plan.quant,
+        plan.convert_to,
+        plan.adapter,
+        plan.trust_remote_code,
+        plan.gpu_layers,
+        tuple(plan.split or ()),
+    )

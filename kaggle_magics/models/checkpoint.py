@@ -10,11 +10,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from kaggle_magics.errors import CheckpointError
 from kaggle_magics.models.adapters import CONFIG as ADAPTER_CONFIG
 from kaggle_magics.models.adapters import Adapter, adapter_of_gguf, read_adapter
+from kaggle_magics.models.dimensions import NO_DIMENSIONS, Dimensions, folder_dimensions, gguf_dimensions, integer
 from kaggle_magics.models.headers import gguf, safetensors
 from kaggle_magics.models.headers.json_file import read_json
 from kaggle_magics.models.kinds import MODULES, Kind, kind_of_folder, kind_of_gguf
@@ -31,17 +32,6 @@ DTYPE_BYTES = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}
 
 _PART = re.compile(r"(?P<stem>.*)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf$")
 _PICKLES = ("pytorch_model*.bin", "*.pt", "*.pth", "consolidated*.pth")
-
-
-@dataclass(frozen=True, slots=True)
-class Dimensions:
-    """The sizes a memory estimate needs; 0 where the files do not tell."""
-
-    layers: int = 0
-    hidden: int = 0
-    kv_heads: int = 0
-    head_dim: int = 0
-    vocabulary: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +55,7 @@ class Checkpoint:
     origin: Origin = "path"
     handle: str | None = None
     """Kaggle handle or Hugging Face id."""
-    dimensions: Dimensions = Dimensions()
+    dimensions: Dimensions = NO_DIMENSIONS
     kind: Kind = "generator"
     base_model: str = ""
     """Of an adapter: the model that it changes, as its files name it."""
@@ -140,11 +130,12 @@ def _read_folder(folder: Path, name: str, origin: Origin, handle: str | None) ->
     )
     weights = weights_in(home)
     parameters: int | None = None
+    tensors: list[tuple[str, safetensors.Tensor]] = []
     if weights == "safetensors":
         files = _safetensors_files(home)
-        tensors = [tensor for file in files for tensor in safetensors.read_header(file).values()]
-        parameters = sum(tensor.elements for tensor in tensors)
-        size, dtype = sum(file.stat().st_size for file in files), _main_dtype(tensors)
+        tensors = [item for file in files for item in safetensors.read_header(file).items()]
+        parameters = sum(tensor.elements for _, tensor in tensors)
+        size, dtype = sum(file.stat().st_size for file in files), _main_dtype(tensor for _, tensor in tensors)
     elif weights == "pickle":
         pickles = {file for pattern in _PICKLES for file in home.glob(pattern)}
         size = sum(file.stat().st_size for file in pickles)
@@ -161,11 +152,11 @@ def _read_folder(folder: Path, name: str, origin: Origin, handle: str | None) ->
         parameters=parameters,
         bytes=size,
         dtype=dtype,
-        context_length=_integer(text, "max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "n_ctx"),
+        context_length=integer(text, "max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "n_ctx"),
         has_chat_template=has_chat_template(home),
         origin=origin,
         handle=handle,
-        dimensions=_dimensions(text),
+        dimensions=folder_dimensions(text, tensors),
         kind=kind_of_folder(folder, config, architecture),
     )
 
@@ -247,24 +238,6 @@ def _main_dtype(tensors: Iterable[safetensors.Tensor]) -> str:
     return DTYPES.get(most, most.lower())
 
 
-def _integer(config: dict[str, Any], *keys: str) -> int:
-    """The first of these keys that is a count; text, truth values and negative numbers are none."""
-    values = (config.get(key) for key in keys)
-    return next((value for value in values if isinstance(value, int) and value is not True and value > 0), 0)
-
-
-def _dimensions(config: dict[str, Any]) -> Dimensions:
-    heads = _integer(config, "num_attention_heads", "n_head", "num_heads")
-    hidden = _integer(config, "hidden_size", "n_embd", "d_model")
-    return Dimensions(
-        layers=_integer(config, "num_hidden_layers", "n_layer", "num_layers"),
-        hidden=hidden,
-        kv_heads=_integer(config, "num_key_value_heads") or heads,
-        head_dim=_integer(config, "head_dim") or (hidden // heads if heads else 0),
-        vocabulary=_integer(config, "vocab_size"),
-    )
-
-
 def _read_gguf(path: Path, name: str, origin: Origin, handle: str | None) -> Checkpoint:
     parts = _parts(path)
     header, *others = [gguf.read_header(part) for part in parts]
@@ -274,27 +247,21 @@ def _read_gguf(path: Path, name: str, origin: Origin, handle: str | None) -> Che
     kind = kind_of_gguf(header)
     if kind == "adapter":
         return _of_adapter(adapter_of_gguf(parts[0], name, header), origin, handle)
-    tensors = [tensor for each in (header, *others) for tensor in each.tensors.values()]
-    heads = header.integer("attention.head_count") or 0
-    hidden = header.integer("embedding_length") or 0
+    tensors = [item for each in (header, *others) for item in each.tensors.items()]
     return Checkpoint(
         name=name,
         path=parts[0],
         format="gguf",
         architecture=architecture,
-        parameters=sum(tensor.elements for tensor in tensors),
+        parameters=sum(tensor.elements for _, tensor in tensors),
         bytes=sum(part.stat().st_size for part in parts),
         dtype=header.quantisation,
         context_length=header.integer("context_length") or 0,
         has_chat_template=bool(header.metadata.get("tokenizer.chat_template")),
         origin=origin,
         handle=handle,
-        dimensions=Dimensions(
-            layers=header.integer("block_count") or 0,
-            hidden=hidden,
-            kv_heads=header.integer("attention.head_count_kv") or heads,
-            head_dim=header.integer("attention.key_length") or (hidden // heads if heads else 0),
-            vocabulary=header.lengths.get("tokenizer.ggml.tokens", 0),
+        dimensions=gguf_dimensions(
+            architecture, header.metadata, header.lengths.get("tokenizer.ggml.tokens", 0), tensors
         ),
         kind=kind,
     )

@@ -23,6 +23,7 @@ EXTRA_OF = {
     "pypdf": "documents",
     "ipywidgets": "widgets",
     "pandas": "all",
+    "huggingface_hub": "transformers",
 }
 """Import name -> the extra of this package that brings it."""
 

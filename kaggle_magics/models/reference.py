@@ -13,6 +13,9 @@ from kaggle_magics.models.adapters import Adapter, read_adapter
 from kaggle_magics.models.aliases import Aliases, follow
 from kaggle_magics.models.catalog import Location
 from kaggle_magics.models.checkpoint import Checkpoint, read_checkpoint
+from kaggle_magics.models.downloads.fetch import at_hand, fetch
+from kaggle_magics.models.downloads.remote import Remote, parse
+from kaggle_magics.models.downloads.supervise import OnProgress
 from kaggle_magics.models.kinds import DOES, Kind
 from kaggle_magics.models.naming import chosen, mentions, to_type
 from kaggle_magics.models.plan import ENGINES, make_plan
@@ -27,35 +30,46 @@ _READ_TO_CHOOSE = 20
 
 
 def resolve(
-    reference: Reference = None, *, kind: Kind | None = "generator", aliases: Aliases | None = None
+    reference: Reference = None,
+    *,
+    kind: Kind | None = "generator",
+    aliases: Aliases | None = None,
+    download: bool = True,
+    on_progress: OnProgress | None = None,
 ) -> Checkpoint:
     """The checkpoint that a reference names.
 
     A reference is a path to a folder or a `.gguf` file; a name as `%llm_models` lists it; a Kaggle handle or a Hugging
     Face id found on this machine, or any part of one that names only one model (letter case does not matter; the newest
-    version is meant where none is given); or an alias. None means the largest attached model that fits, else the
-    bundled one. `kind` None takes a model of any kind.
+    version is meant where none is given); `hub:ID` (`hub:ID@revision`, `hub:ID:Q4_K_M`) or `kaggle:HANDLE`, which are
+    downloaded unless they are at hand; or an alias. None means the largest attached model that fits, else the
+    bundled one. `kind` None takes a model of any kind. `on_progress` hears of a download's bytes; with `download` False
+    only what is at hand is found.
 
     Raises `ModelNotFound` with what there is when it names nothing or several, `CheckpointError` for bad files and for
     a model of another kind, `OptionError` for what is no reference at all.
     """
     if reference is None:
         return _default()
-    found = follow(reference, aliases or {}, lambda text: _find(text, kind))
+    found = follow(reference, aliases or {}, lambda text: _find(text, kind, download, on_progress))
     if kind is not None and found.kind != kind:
         raise CheckpointError(f"{found.name} {DOES[found.kind]}.", _use_of(found))
     return found
 
 
-def resolve_adapter(reference: str | os.PathLike[str], *, aliases: Aliases | None = None) -> Adapter:
+def resolve_adapter(
+    reference: str | os.PathLike[str], *, aliases: Aliases | None = None, on_progress: OnProgress | None = None
+) -> Adapter:
     """The LoRA adapter that a reference names: a PEFT folder, a GGUF adapter, or any name of `resolve`. Same errors."""
-    found = follow(reference, aliases or {}, lambda text: _find(text, "adapter"))
+    found = follow(reference, aliases or {}, lambda text: _find(text, "adapter", True, on_progress))
     if found.kind != "adapter":
         raise CheckpointError(f"{found.name} is no adapter: it {DOES[found.kind]}.", "Leave --adapter out.")
     return read_adapter(found.path, found.name)
 
 
-def _find(reference: str | os.PathLike[str], kind: Kind | None) -> Checkpoint:
+def _find(
+    reference: str | os.PathLike[str], kind: Kind | None, download: bool, on_progress: OnProgress | None
+) -> Checkpoint:
     text = os.fspath(reference)
     if not text.strip():
         raise ModelNotFound("The model's name is empty.", missing.there_is())
@@ -63,6 +77,8 @@ def _find(reference: str | os.PathLike[str], kind: Kind | None) -> Checkpoint:
         raise OptionError(
             f"{text.partition('#')[0]} is a server's address, not a model on this machine.", "%llm_load connects to it."
         )
+    if isinstance(reference, str) and (remote := parse(text)) is not None:
+        return _remote(remote, download, on_progress)
     path = Path(os.path.expanduser(text))
     if any(len(part.encode("utf-8", "replace")) > _LONGEST_NAME for part in path.parts):
         raise ModelNotFound("That is no model's name: it is too long.", missing.there_is())
@@ -73,6 +89,14 @@ def _find(reference: str | os.PathLike[str], kind: Kind | None) -> Checkpoint:
     if (path / "config.json").is_file() or (path.is_file() and path.suffix.lower() == ".gguf"):
         return _at(path)
     return _named(text.strip().strip("/"), path, kind)
+
+
+def _remote(remote: Remote, download: bool, on_progress: OnProgress | None) -> Checkpoint:
+    if download:
+        return fetch(remote, on_progress=on_progress)
+    if (found := at_hand(remote)) is None:
+        raise ModelNotFound(f"{remote.name} is not on this machine yet.", "%llm_load downloads it.")
+    return found
 
 
 def _default() -> Checkpoint:

@@ -28,6 +28,10 @@ class RunCard:
     """Of kaggle_magics."""
     created: str
     """UTC, ISO 8601."""
+    adapter: str | None = None
+    """Where the LoRA adapter lies that it ran with."""
+    quant: str | None = None
+    """How the weights were quantised while they were loaded."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,6 +34,8 @@ class Running:
             library=facts.library,
             device=facts.device,
             dtype=facts.dtype,
+            adapter=str(self.model.plan.adapter) if self.model.plan and self.model.plan.adapter else None,
+            quant=self.model.plan.quant if self.model.plan else None,
             messages=self.request.messages,
             template=self.request.template,
             sampling=self.request.sampling,

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from kaggle_magics import memory
 from kaggle_magics.errors import DoesNotFit, KaggleMagicsError, ModelNotLoaded, OptionError, did_you_mean
+from kaggle_magics.models.adapter_fit import check_adapter
 from kaggle_magics.models.checkpoint import Checkpoint
 from kaggle_magics.models.engines.protocol import Engine
 from kaggle_magics.models.engines.registry import load_engine
@@ -189,6 +190,8 @@ def _plan(checkpoint: Checkpoint, options: LoadOptions, machine: Machine | None 
         device=options.device,
         allow_pickle=options.allow_pickle,
     )
+    if options.adapter is not None:
+        check_adapter(options.adapter, checkpoint)
     return replace(plan, adapter=options.adapter, trust_remote_code=options.trust_remote_code)
 
 

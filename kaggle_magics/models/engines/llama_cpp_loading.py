@@ -8,8 +8,10 @@ from typing import Any
 from kaggle_magics.errors import CheckpointError, DoesNotFit
 from kaggle_magics.models.engines.decoding import LocalEngine
 from kaggle_magics.models.engines.llama_cpp import LlamaModel
+from kaggle_magics.models.engines.llama_cpp_adapters import use_adapter
 from kaggle_magics.models.engines.llama_cpp_library import forget_log, last_words, llama_library, log_text
 from kaggle_magics.models.engines.protocol import EngineFacts
+from kaggle_magics.models.engines.warming import warm_up
 from kaggle_magics.models.plan import PREFILL_CHUNK, Plan
 
 
@@ -19,7 +21,14 @@ def load(plan: Plan) -> LocalEngine:
     forget_log()
     model = load_weights(plan, library)
     try:
+        _check_vocabulary(plan, library, model)
         context = new_context(plan, library, model)
+        if plan.adapter is not None:
+            try:
+                use_adapter(library, model, context, plan.adapter, name=plan.checkpoint.name)
+            except BaseException:
+                library.llama_free(context)
+                raise
     except BaseException:
         library.llama_model_free(model)
         raise
@@ -31,7 +40,7 @@ def load(plan: Plan) -> LocalEngine:
         context_length=plan.context_length,
     )
     engine = LocalEngine(LlamaModel(library, model, context, facts=facts))
-    engine.warm_up()
+    warm_up(engine, plan)
     return engine
 
 
@@ -51,9 +60,16 @@ def load_weights(plan: Plan, library: Any) -> Any:
             f"The installed llama.cpp does not know {checkpoint.architecture!r}, which {checkpoint.name} is.",
             "Load a safetensors version of it, or update llama-cpp-python.",
         )
-    if "unable to allocate" in log or "failed to allocate" in log:
+    if any(says in log for says in ("unable to allocate", "failed to allocate", "Cannot allocate memory", "bad_alloc")):
         raise DoesNotFit(f"{checkpoint.name} does not fit on {plan.device}.", "Load a smaller quantisation of it.")
     raise CheckpointError(f"llama.cpp cannot load {checkpoint.name}.", last_words() or "The file may be damaged.")
+
+
+def _check_vocabulary(plan: Plan, library: Any, model: Any) -> None:
+    """llama.cpp loads a file without a tokenizer, and ends the process when it is asked for tokens."""
+    vocabulary = library.llama_model_get_vocab(model)
+    if library.llama_vocab_type(vocabulary) == library.LLAMA_VOCAB_TYPE_NONE:
+        raise CheckpointError(f"{plan.checkpoint.name} has no tokenizer in it.", "Use a complete GGUF file of it.")
 
 
 def _place(plan: Plan, library: Any, parameters: Any) -> Any:

@@ -1,6 +1,6 @@
 """Loads a checkpoint in Hugging Face's layout with transformers and torch.
 
-From local safetensors only: no download, no pickles, no code from the checkpoint.
+From local files only: nothing is downloaded. Pickles are read, and code of the checkpoint run, where the plan says so.
 """
 
 from __future__ import annotations
@@ -11,11 +11,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from kaggle_magics import memory
 from kaggle_magics.errors import CheckpointError, DoesNotFit, KaggleMagicsError
 from kaggle_magics.extras import require
 from kaggle_magics.models.engines.decoding import LocalEngine
 from kaggle_magics.models.engines.protocol import EngineFacts
 from kaggle_magics.models.engines.transformers import TransformersModel, first_line, free
+from kaggle_magics.models.engines.transformers_adapters import with_adapter
+from kaggle_magics.models.engines.transformers_checks import check_report, check_tokenizer, check_tokenizer_files
+from kaggle_magics.models.engines.warming import warm_up
 from kaggle_magics.models.plan import Plan
 from kaggle_magics.models.templates import template_of
 
@@ -28,6 +32,7 @@ def load(plan: Plan) -> LocalEngine:
         with _quiet(transformers):
             tokenizer = load_tokenizer(plan, transformers)
             model = load_weights(plan, transformers, torch)
+            check_tokenizer(plan.checkpoint, tokenizer, model)
         facts = EngineFacts(
             engine=plan.engine,
             library=f"transformers {transformers.__version__}, torch {torch.__version__}",
@@ -37,7 +42,7 @@ def load(plan: Plan) -> LocalEngine:
         )
         local = TransformersModel(model, tokenizer, facts=facts, template=template_of(plan.checkpoint.path))
         engine = LocalEngine(local)
-        engine.warm_up()
+        warm_up(engine, plan)
         return engine
     except KaggleMagicsError:
         raise
@@ -46,10 +51,19 @@ def load(plan: Plan) -> LocalEngine:
 
 
 def load_tokenizer(plan: Plan, transformers: Any) -> Any:
-    """The checkpoint's tokenizer."""
-    return transformers.AutoTokenizer.from_pretrained(
-        plan.checkpoint.path, local_files_only=True, trust_remote_code=False
-    )
+    """The checkpoint's tokenizer. Raises `CheckpointError` when there is none."""
+    check_tokenizer_files(plan.checkpoint, trust_remote_code=plan.trust_remote_code)
+    try:
+        return transformers.AutoTokenizer.from_pretrained(
+            plan.checkpoint.path, local_files_only=True, trust_remote_code=plan.trust_remote_code
+        )
+    except Exception as error:
+        if memory.is_out_of_memory(error) or any(word in str(error) for word in ("trust_remote_code", "architecture")):
+            raise
+        raise CheckpointError(
+            f"The tokenizer of {plan.checkpoint.name} cannot be loaded: {first_line(error)}.",
+            "Attach or download it again.",
+        ) from error
 
 
 def load_weights(plan: Plan, transformers: Any, torch: Any) -> Any:
@@ -59,17 +73,20 @@ def load_weights(plan: Plan, transformers: Any, torch: Any) -> Any:
         plan.checkpoint.path,
         dtype=getattr(torch, plan.dtype),
         local_files_only=True,
-        trust_remote_code=False,
-        use_safetensors=True,
+        trust_remote_code=plan.trust_remote_code,
+        use_safetensors=plan.checkpoint.format != "pickle",
+        # Of pickles only tensors are taken: torch refuses anything else they would build or call.
+        weights_only=True,
+        # They are in the report then, instead of in a table on the screen.
+        ignore_mismatched_sizes=True,
         output_loading_info=True,
         **_placement(plan),
     )
-    if missing := sorted(report.get("missing_keys", ())):
-        raise CheckpointError(
-            f"{plan.checkpoint.name} lacks {len(missing)} of the weights its config.json asks for, "
-            f"such as {missing[0]}."
-        )
-    return (model if plan.split else model.to(plan.device)).eval()
+    check_report(plan.checkpoint, report)
+    model = (model if plan.split else model.to(plan.device)).eval()
+    if plan.adapter is not None:
+        model = with_adapter(model, plan.adapter, name=plan.checkpoint.name, merge=plan.quant is None)
+    return model
 
 
 def _placement(plan: Plan) -> dict[str, Any]:
@@ -99,21 +116,27 @@ def _quiet(transformers: Any) -> Iterator[None]:
 
 
 def _loading_error(error: Exception, plan: Plan, torch: Any) -> KaggleMagicsError:
-    checkpoint, line = plan.checkpoint, first_line(error)
-    if isinstance(error, torch.cuda.OutOfMemoryError | MemoryError):
+    checkpoint, line, said = plan.checkpoint, first_line(error), str(error)
+    if memory.is_out_of_memory(error):
         free(torch)
         return DoesNotFit(
             f"{checkpoint.name} does not fit on {plan.device}.", "Load a smaller model, or unload another one."
         )
-    if "trust_remote_code" in str(error) or "custom code" in str(error):
+    if "trust_remote_code" in said or "custom code" in said:
         return CheckpointError(
-            f"{checkpoint.name} needs Python code of its own to run, which is never executed here.",
-            "Use a version that transformers supports itself, or a GGUF file of it.",
+            f"{checkpoint.name} comes with Python code of its own, which could do anything here that you can.",
+            "If you have read it and trust it, load it with --trust-remote-code; or take a GGUF file of it.",
         )
-    if "does not recognize this architecture" in str(error):
+    if "does not recognize this architecture" in said or "Unrecognized configuration class" in said:
         return CheckpointError(
             f"The installed transformers does not know the {checkpoint.architecture} of {checkpoint.name}.",
             "Run: %pip install -U transformers",
+        )
+    if checkpoint.format == "pickle":
+        reason = "it holds more than tensors" if "weights_only" in said or "Unsupported" in said else line
+        return CheckpointError(
+            f"The pickled weights of {checkpoint.name} cannot be read: {reason}.",
+            "Use a version of it with safetensors.",
         )
     return CheckpointError(
         f"{checkpoint.name} cannot be loaded: {line}.", "Its folder may be incomplete; attach or download it again."

@@ -50,7 +50,8 @@ def discover(reference: EndpointReference, client: Client) -> Server:
             return Server(_choose(at, listed), listed)
         refusals.append((at, read_refusal(head, body)))
     final = [(at, refusal) for at, refusal in refusals if refusal.status in (401, 403, 429) or refusal.status >= 500]
-    if not final and reference.model and not any(refusal.is_page for _, refusal in refusals):
+    nonsense = any(refusal.is_page or refusal.status == 200 for _, refusal in refusals)
+    if not final and not nonsense and reference.model:
         # There is a server, but it has no list.
         return Server(reference, {})
     at, refusal = (final or refusals)[0]
@@ -58,9 +59,7 @@ def discover(reference: EndpointReference, client: Client) -> Server:
         raise EngineError(
             f"{at.url}/models does not list models as OpenAI's API does.", "Check the address; most end in /v1."
         )
-    error = explain(refusal, at, has_key=client.has_key, sent=(), models=())
-    error.message, error.hint = client.mask(error.message), error.hint
-    raise error
+    raise client.masked(explain(refusal, at, has_key=client.has_key, sent=(), models=()))
 
 
 def context_length(server: Server, client: Client) -> int | None:

@@ -125,7 +125,7 @@ class EndpointEngine:
         except Cancelled:
             reason = "interrupted"
         except EngineError as error:
-            raise self._masked(client, error) from None
+            raise client.masked(error) from None
         finally:
             if exchange is not None:
                 exchange.close()
@@ -211,14 +211,7 @@ class EndpointEngine:
                 f"{self.reference.host} takes only chats for {self._model}, no finished text.", "Use template auto."
             )
         error = explain(refusal, self.reference, has_key=client.has_key, sent=tuple(sent), models=self._models)
-        return self._masked(client, error)
-
-    @staticmethod
-    def _masked(client: Client, error: KaggleMagicsError) -> KaggleMagicsError:
-        error.message = client.mask(error.message)
-        error.hint = client.mask(error.hint) if error.hint else None
-        error.args = (error.message,)
-        return error
+        return client.masked(error)
 
 
 class _Tally:

@@ -23,7 +23,7 @@ from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 from kaggle_magics import __version__
 from kaggle_magics.credentials import Secret
-from kaggle_magics.errors import EngineError
+from kaggle_magics.errors import EngineError, KaggleMagicsError
 from kaggle_magics.models.engines.endpoint.reference import is_loopback
 
 POLL_SECONDS = 0.05
@@ -202,6 +202,13 @@ class Client:
     def mask(self, text: str) -> str:
         """A text from the server without the key, should it repeat it."""
         return self._key.mask(text) if self._key else text
+
+    def masked(self, error: KaggleMagicsError) -> KaggleMagicsError:
+        """The same error without the key."""
+        error.message = self.mask(error.message)
+        error.hint = self.mask(error.hint) if error.hint else None
+        error.args = (error.message,)
+        return error
 
     @property
     def has_key(self) -> bool:

@@ -102,7 +102,7 @@ def _base(address: str) -> str:
             host = urlsplit(f"//{address}").hostname or ""
         except ValueError:
             host = ""
-        if "@" not in address and "." not in host and ":" not in address and not is_loopback(host):
+        if re.fullmatch(r"[\w/-]+", address) and not is_loopback(host):
             raise OptionError(f"{address!r} is no server's address.", f"For a model's name type openai:#{address}")
         address = f"{'http' if is_loopback(host) else 'https'}://{address}"
     try:

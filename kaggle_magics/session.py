@@ -26,7 +26,6 @@ from kaggle_magics.generation.running import Running
 from kaggle_magics.generation.worker import Generation
 from kaggle_magics.models.catalog import list_checkpoints
 from kaggle_magics.models.checkpoint import Checkpoint
-from kaggle_magics.models.engines.protocol import Engine
 from kaggle_magics.models.loaded import LoadedModel, LoadOptions
 from kaggle_magics.models.plan import Plan
 from kaggle_magics.models.pool import ModelPool, OnProgress
@@ -125,6 +124,10 @@ class Session:
         Raises `ModelNotFound`, `DoesNotFit`, `CheckpointError`, `OptionError` or `MissingExtra`; the models loaded
         before stay.
         """
+        if isinstance(reference, str) and reference.strip().startswith("openai:"):
+            if dtype or device or adapter or allow_pickle or trust_remote_code:
+                raise OptionError("A server decides itself how its model runs.", "Only name and context can be given.")
+            return self._pool.connect(reference, name=name, context=context, swap=swap)
         options = LoadOptions(None, dtype, context, device, _adapter(adapter), allow_pickle, trust_remote_code)
         return self._pool.load(
             self._resolve(reference),
@@ -135,9 +138,14 @@ class Session:
             on_progress=on_progress,
         )
 
-    def adopt(self, engine: Engine, *, name: str) -> LoadedModel:
-        """Make an engine that was built elsewhere the current model; one of the same name is unloaded first."""
-        return self._pool.adopt(engine, name=name)
+    def adopt(self, *things: Any, name: str | None = None, context: int | None = None) -> LoadedModel:
+        """Make what was built elsewhere the current model; one of the same name is unloaded first.
+
+        A transformers model and its tokenizer, a `pipeline`, a llama_cpp `Llama`, or an object that satisfies
+        `models.engines.protocol.Engine`. It is used as it is: nothing is copied, and unloading lets go of it without
+        freeing what you still hold; an engine is closed. `context` is in tokens. Raises `OptionError`.
+        """
+        return self._pool.adopt(things, name=name, context=context)
 
     def use(self, name: str) -> LoadedModel:
         """Make a loaded model the current one."""

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from kaggle_magics.models.checkpoint import Checkpoint
 from kaggle_magics.models.engines.protocol import Engine, EngineFacts
@@ -57,6 +58,9 @@ class LoadedModel:
     """How much the process grew, measured; can be near 0 where weights are mapped from disk."""
     adopted: str | None = None
     """What of the notebook's it runs on, such as "a transformers model": that memory is not ours to free."""
+    things: tuple[Any, ...] | None = field(default=None, repr=False)
+    """The objects that were adopted."""
+    wanted_context: int | None = None
     wanted: Wanted | None = None
     by_default: bool = False
     """Whether it was chosen because no reference was given."""

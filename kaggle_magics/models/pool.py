@@ -6,12 +6,13 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from kaggle_magics import memory
 from kaggle_magics.errors import DoesNotFit, KaggleMagicsError, ModelNotLoaded, OptionError, did_you_mean
 from kaggle_magics.models.adapter_fit import check_adapter
+from kaggle_magics.models.adopt import adopt
 from kaggle_magics.models.checkpoint import Checkpoint
-from kaggle_magics.models.engines.protocol import Engine
 from kaggle_magics.models.engines.registry import load_engine
 from kaggle_magics.models.loaded import LoadedModel, LoadOptions, Wanted
 from kaggle_magics.models.machine import Machine, this_machine
@@ -89,13 +90,41 @@ class ModelPool:
             model.wanted, model.by_default = wanted, by_default
             return model
 
-    def adopt(self, engine: Engine, *, name: str, adopted: str | None = None) -> LoadedModel:
-        """Make an engine that was built elsewhere the current model; one of the same name is unloaded first."""
+    def adopt(self, things: tuple[Any, ...], *, name: str | None = None, context: int | None = None) -> LoadedModel:
+        """Make live objects the current model, see `adopt.adopt`; a model of the same name is unloaded first.
+
+        The same objects again are only made current. Raises `OptionError`, and leaves everything as it was.
+        """
         with self._changing:
-            if name in self.loaded:
-                self.unload(name)
-            self.loaded[name] = LoadedModel(name, engine, adopted=adopted)
-            return self.use(name)
+            there = next((model for model in self.loaded.values() if _same_things(model, things, name, context)), None)
+            if there is not None:
+                return self.use(there.name)
+            if name is not None:
+                self._checked(name)
+            started = time.perf_counter()
+            adopted = adopt(things, name=name, context=context)
+            if adopted.name in self.loaded and self.loaded[adopted.name].engine is not adopted.engine:
+                self.unload(adopted.name)
+            model = LoadedModel(adopted.name, adopted.engine, adopted.checkpoint, adopted=adopted.lent)
+            model.seconds = time.perf_counter() - started
+            if adopted.lent is not None:
+                model.things, model.wanted_context = things, context
+            self.loaded[model.name] = model
+            return self.use(model.name)
+
+    def connect(
+        self, reference: str, *, name: str | None = None, context: int | None = None, swap: bool = False
+    ) -> LoadedModel:
+        """Make a model on a server (`openai:URL#model`) the current one. Errors as `endpoint.connect`."""
+        from kaggle_magics.models.engines import endpoint
+
+        with self._changing:
+            server = endpoint.parse(reference)
+            if server is None:
+                raise OptionError(f"{reference!r} names no server.", "Write openai:URL#model.")
+            engine = endpoint.connect(server, context=context)
+            name = self._checked(name or engine.reference.model or "server")
+            return self._replace(self._leaving(name, swap), lambda: LoadedModel(name, engine))
 
     def unload(self, name: str | None = None) -> int:
         """Free a model (the current one by default), once its answer has ended; bytes given back, measured."""
@@ -105,6 +134,7 @@ class ModelPool:
             with model.lock:
                 del self.loaded[model.name]
                 model.engine.close()
+                model.things = None
             if self._current == model.name:
                 self._current = next(reversed(self.loaded), None)
             memory.forget_last_errors()
@@ -122,8 +152,9 @@ class ModelPool:
         return next((model.checkpoint for model in self.loaded.values() if model.by_default), None)
 
     def _name(self, name: str | None, checkpoint: Checkpoint) -> str:
-        if name is None:
-            return self._free_name(checkpoint)
+        return self._free_name(checkpoint) if name is None else self._checked(name)
+
+    def _checked(self, name: str) -> str:
         if not isinstance(name, str) or not name.strip():
             raise OptionError(f"name must be text that is not empty, not {name!r}.")
         return name
@@ -165,6 +196,7 @@ class ModelPool:
         if trouble is None:
             for model in leaving:
                 model.engine.close()
+                model.things = None
             self.loaded[fresh.name] = fresh
             return self.use(fresh.name)
         try:
@@ -179,6 +211,12 @@ class ModelPool:
             raise trouble
         finally:
             del trouble
+
+
+def _same_things(model: LoadedModel, things: tuple[Any, ...], name: str | None, context: int | None) -> bool:
+    if model.things is None or model.wanted_context != context or name not in (None, model.name):
+        return False
+    return len(model.things) == len(things) and all(a is b for a, b in zip(model.things, things, strict=True))
 
 
 def _plan(checkpoint: Checkpoint, options: LoadOptions, machine: Machine | None = None) -> Plan:

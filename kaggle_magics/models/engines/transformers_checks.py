@@ -18,6 +18,8 @@ _PADDING = 1024
 def check_tokenizer_files(checkpoint: Checkpoint, *, trust_remote_code: bool = False) -> None:
     """transformers makes an empty tokenizer where the files are missing; this raises `CheckpointError`."""
     folder = checkpoint.path
+    if not folder.is_dir():
+        raise CheckpointError(f"{checkpoint.name} cannot be loaded: {folder} is gone.", "Attach or download it again.")
     if any((folder / name).is_file() for name in _TOKENIZERS) or any(_tiktoken(folder)):
         return
     if trust_remote_code and any(folder.glob("tokeniz*.py")):
@@ -28,13 +30,12 @@ def check_tokenizer_files(checkpoint: Checkpoint, *, trust_remote_code: bool = F
     )
 
 
-def check_tokenizer(checkpoint: Checkpoint, tokenizer: Any, model: Any) -> None:
+def check_tokenizer(name: str, tokenizer: Any, model: Any) -> None:
     """Raise `CheckpointError` for a tokenizer of another model: more words than the model has, or far fewer."""
     words, rows = len(tokenizer), int(model.get_input_embeddings().weight.shape[0])
     if words > rows or (rows - words > _PADDING and words < 0.8 * rows):
         raise CheckpointError(
-            f"The tokenizer of {checkpoint.name} knows {words:,} tokens and the model {rows:,}: "
-            "it belongs to another model.",
+            f"The tokenizer of {name} knows {words:,} tokens and the model {rows:,}: it belongs to another model.",
             "Attach or download the whole model again.",
         )
 

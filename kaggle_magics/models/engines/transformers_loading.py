@@ -32,7 +32,7 @@ def load(plan: Plan) -> LocalEngine:
         with _quiet(transformers):
             tokenizer = load_tokenizer(plan, transformers)
             model = load_weights(plan, transformers, torch)
-            check_tokenizer(plan.checkpoint, tokenizer, model)
+            check_tokenizer(plan.checkpoint.name, tokenizer, model)
         facts = EngineFacts(
             engine=plan.engine,
             library=f"transformers {transformers.__version__}, torch {torch.__version__}",

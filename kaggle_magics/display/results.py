@@ -11,6 +11,7 @@ from kaggle_magics.extras import require
 if TYPE_CHECKING:
     from kaggle_magics.chains.run import ChainResult
     from kaggle_magics.models.checkpoint import Checkpoint
+    from kaggle_magics.models.quantize.measure import Measurement
     from kaggle_magics.rag.collection import CollectionFacts
     from kaggle_magics.rag.passages import Hit
 
@@ -20,6 +21,14 @@ class Checkpoints(list["Checkpoint"]):
 
     def to_pandas(self) -> Any:
         """One row a model."""
+        return require("pandas", "A table").DataFrame([asdict(found) for found in self])
+
+
+class Measurements(list["Measurement"]):
+    """One model as several types, the original first."""
+
+    def to_pandas(self) -> Any:
+        """One row a type."""
         return require("pandas", "A table").DataFrame([asdict(found) for found in self])
 
 

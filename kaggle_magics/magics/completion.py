@@ -87,6 +87,7 @@ _WORDS = {
     "device": ("cpu", "cuda"),
     "store": ("chroma", "numpy"),
     "action": ("doctor",),
+    "gguf_type": ("bf16", "f16", "q2_k", "q3_k_m", "q4_0", "q4_k_m", "q5_k_m", "q6_k", "q8_0"),
 }
 
 

@@ -1,0 +1,1 @@
+"""From a model's folder to GGUF files of any type: convert, quantise, check, measure."""

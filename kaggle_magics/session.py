@@ -141,36 +141,12 @@ class Session:
         )
 
     def quantize(
-        self,
-        reference: str | PathLike[str],
-        *,
-        to: str,
-        path: str | PathLike[str] | None = None,
-        on_progress: OnProgress | None = None,
-        **options: Any,
-    ) -> Quantized:
-        """Make a GGUF file of the type `to`, such as "q4_k_m", from a model; it can be loaded as a path is.
+        self, reference: str | PathLike[str], *, to: str | Iterable[str], **options: Any
+    ) -> Quantized | QuantizeEstimate | list[Measurement]:
+        """Make a GGUF file of the type `to`, such as "q4_k_m", from a model; `models.quantize.asked` has the options."""
+        from kaggle_magics.models.quantize.asked import quantize_as_asked
 
-        `path` is a file or a folder; without it the file goes into the cache, and what was made before is found there.
-        `options` are those of `models.quantize.quantize.quantize`. Raises what it raises.
-        """
-        from kaggle_magics.models.quantize.quantize import quantize
-
-        return quantize(resolve(reference, kind=None), to, path=path, on_progress=on_progress, **options)
-
-    def quantize_estimate(self, reference: str | PathLike[str], *, to: str, **options: Any) -> QuantizeEstimate:
-        """What `quantize` would make, without making it."""
-        from kaggle_magics.models.quantize.quantize import estimate
-
-        return estimate(resolve(reference, kind=None), to, **options)
-
-    def quantize_measure(
-        self, reference: str | PathLike[str], *, to: Iterable[str], text: str | None = None, **options: Any
-    ) -> list[Measurement]:
-        """Size, speed, perplexity and divergence of the model as each type, against the original, on a text."""
-        from kaggle_magics.models.quantize.measure import measure
-
-        return measure(resolve(reference, kind=None), to, text=text, **options)
+        return quantize_as_asked(resolve(reference, kind=None), to, **options)
 
     def adopt(self, *things: Any, name: str | None = None, context: int | None = None) -> LoadedModel:
         """Make what was built elsewhere the current model; one of the same name is unloaded first.

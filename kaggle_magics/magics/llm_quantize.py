@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,47 +57,32 @@ def llm_quantize(call: Call) -> Quantized | QuantizeEstimate | Measurements:
     options = call.options
     if not options.to:
         raise OptionError("--to is missing: the type of the result.", "For example: --to q4_k_m")
-    if options.measure and options.path:
-        raise OptionError("--measure writes no file of its own: --path does not go with it.", "Leave one of them out.")
-    if options.text and not options.measure:
-        raise OptionError("--text goes with --measure only.", "Add --measure, or leave --text out.")
-    if "," in options.to and not options.measure:
-        raise OptionError("Several types go with --measure only.", "Name one type, or add --measure.")
-    allowed = {
-        "requantize": options.requantize,
-        "allow_pickle": options.allow_pickle,
-        "trust_remote_code": options.trust_remote_code,
-    }
     with open_show(call.shell) as output:
         output.begin(f"Quantising {options.ref} to {options.to}")
-        result: Quantized | QuantizeEstimate | Measurements
-        if options.measure:
-            text = _text(options.text) if options.text else None
-            found = Measurements(
-                call.session.quantize_measure(
-                    options.ref, to=options.to.split(","), text=text, on_progress=output.progress, **allowed
-                )
-            )
-            result = found
-            output.finish(note(f"Measured {len(found) - 1} types of {found[0].name} against the original."))
+        result = call.session.quantize(
+            options.ref,
+            to=options.to,
+            path=options.path,
+            dry_run=options.dry_run,
+            measure=options.measure,
+            text=_text(options.text) if options.text else None,
+            check=not options.no_check,
+            requantize=options.requantize,
+            overwrite=options.overwrite,
+            allow_pickle=options.allow_pickle,
+            trust_remote_code=options.trust_remote_code,
+            on_progress=output.progress,
+        )
+        if isinstance(result, list):
+            result = Measurements(result)
+            output.finish(note(f"Measured {result[0].name} as {len(result) - 1} types, against the original."))
         elif options.dry_run:
-            result = call.session.quantize_estimate(
-                options.ref, to=options.to, path=options.path, on_progress=output.progress, **allowed
-            )
             output.finish(note("Nothing was written."))
-        else:
-            made = call.session.quantize(
-                options.ref,
-                to=options.to,
-                path=options.path,
-                check=not options.no_check,
-                overwrite=options.overwrite,
-                on_progress=output.progress,
-                **allowed,
+        elif isinstance(result, os.PathLike):
+            took = "It had been made before" if result.found else f"Made in {seconds(result.seconds)}"
+            output.finish(
+                note(f"{took}: {size(result.bytes)}. Load it with: %llm_load {shlex.quote(str(result.path))}")
             )
-            result = made
-            took = "It had been made before" if made.found else f"Made in {seconds(made.seconds)}"
-            output.finish(note(f"{took}: {size(made.bytes)}. Load it with: %llm_load {_typed(made.path)}"))
     call.store(result)
     return result
 
@@ -105,10 +92,3 @@ def _text(file: str) -> str:
         return Path(file).expanduser().read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise OptionError(f"{file} cannot be read as UTF-8 text: {error}.") from error
-
-
-def _typed(path: Path) -> str:
-    """A path as it is typed on a magic's line."""
-    import shlex
-
-    return shlex.quote(str(path))

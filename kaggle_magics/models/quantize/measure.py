@@ -57,7 +57,7 @@ class Measurement:
     """Of the text, that were scored."""
 
 
-def measure(
+def measure_types(
     checkpoint: Checkpoint,
     types: Iterable[str],
     *,
@@ -72,8 +72,6 @@ def measure(
 
     Of a long text the first 1,024 tokens count. Errors as `quantize`; `OptionError` for a text that is too short.
     """
-    if isinstance(types, str):
-        types = types.split(",")
     names = list(dict.fromkeys(type_named(name) for name in types))
     if not names:
         raise OptionError("Nothing to measure: no type is named.", "For example: --to q8_0,q4_k_m --measure")

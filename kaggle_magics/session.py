@@ -143,7 +143,7 @@ class Session:
     def quantize(
         self, reference: str | PathLike[str], *, to: str | Iterable[str], **options: Any
     ) -> Quantized | QuantizeEstimate | list[Measurement]:
-        """Make a GGUF file of the type `to`, such as "q4_k_m", from a model; `models.quantize.asked` has the options."""
+        """Make a GGUF file of the type `to`, such as "q4_k_m"; options: `models.quantize.asked.quantize_as_asked`."""
         from kaggle_magics.models.quantize.asked import quantize_as_asked
 
         return quantize_as_asked(resolve(reference, kind=None), to, **options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from kaggle_magics.errors import OptionError
 from kaggle_magics.models.checkpoint import Checkpoint
@@ -30,8 +31,8 @@ def quantize_as_asked(
     """A GGUF file of the type `to` (see `quantize.quantize`); it can be loaded as a path is.
 
     With `dry_run` only what it would be. With `measure` a table of one or several types (a list, or with commas between
-    them) against the original, on `text` or on a short text of ours. Raises `OptionError` for what does not go together,
-    and what these raise.
+    them) against the original, on `text` or on a short text of ours. Raises `OptionError` for what does not go
+    together, and what these raise.
     """
     if measure and (path is not None or dry_run):
         raise OptionError(
@@ -40,7 +41,11 @@ def quantize_as_asked(
         )
     if text is not None and not measure:
         raise OptionError("A text goes with --measure only.", "Add --measure, or leave --text out.")
-    allow = {"requantize": requantize, "allow_pickle": allow_pickle, "trust_remote_code": trust_remote_code}
+    allow: dict[str, Any] = {
+        "requantize": requantize,
+        "allow_pickle": allow_pickle,
+        "trust_remote_code": trust_remote_code,
+    }
     types = [name.strip() for name in to.split(",") if name.strip()] if isinstance(to, str) else list(to)
     if measure:
         return measure_types(checkpoint, types, text=text, on_progress=on_progress, **allow)

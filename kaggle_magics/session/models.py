@@ -1,0 +1,148 @@
+"""What a session does with models: find, plan, load, adopt, choose, unload."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kaggle_magics.errors import OptionError
+from kaggle_magics.generation.worker import Generation
+from kaggle_magics.models.catalog import list_checkpoints
+from kaggle_magics.models.checkpoint import Checkpoint
+from kaggle_magics.models.loaded import LoadedModel, LoadOptions
+from kaggle_magics.models.plan import Plan
+from kaggle_magics.models.pool import ModelPool, OnProgress
+from kaggle_magics.models.reference import resolve, resolve_adapter
+
+if TYPE_CHECKING:
+    from kaggle_magics.models.quantize.measure import Measurement
+    from kaggle_magics.models.quantize.results import Quantized, QuantizeEstimate
+
+
+class ModelCalls:
+    """The part of a `Session` that is about models."""
+
+    def __init__(self) -> None:
+        self._pool = ModelPool()
+        self._running: set[Generation] = set()
+
+    @property
+    def loaded(self) -> Mapping[str, LoadedModel]:
+        """The models in memory by name, in the order they were loaded."""
+        return self._pool.loaded
+
+    @property
+    def current(self) -> LoadedModel | None:
+        """The model that answers when none is named."""
+        return self._pool.current
+
+    def models(self) -> list[Checkpoint]:
+        """Every checkpoint that is attached, cached or bundled, read from headers only."""
+        return list_checkpoints()
+
+    def plan(
+        self,
+        reference: str | PathLike[str] | None = None,
+        *,
+        name: str | None = None,
+        dtype: str | None = None,
+        context: int | None = None,
+        device: str | None = None,
+        adapter: str | PathLike[str] | None = None,
+        swap: bool = False,
+        allow_pickle: bool = False,
+        trust_remote_code: bool = False,
+    ) -> Plan:
+        """How `load` would run this model on this machine, without loading anything. Errors as `load`."""
+        options = LoadOptions(None, dtype, context, device, _adapter(adapter), allow_pickle, trust_remote_code)
+        return self._pool.plan(self._resolve(reference), options, name=name, swap=swap)
+
+    def load(
+        self,
+        reference: str | PathLike[str] | None = None,
+        *,
+        name: str | None = None,
+        dtype: str | None = None,
+        context: int | None = None,
+        device: str | None = None,
+        adapter: str | PathLike[str] | None = None,
+        swap: bool = False,
+        allow_pickle: bool = False,
+        trust_remote_code: bool = False,
+        on_progress: OnProgress | None = None,
+    ) -> LoadedModel:
+        """Find, plan, load and warm a model, and make it the current one.
+
+        `reference` None takes the best attached model that fits, else the bundled one. `context` is in tokens.
+        `adapter` is a LoRA adapter: a PEFT folder, or a `.gguf` for GGUF models. Loading what is loaded already, in the
+        same way, only makes it current; in another way it replaces it. `swap` unloads the current model first, so that
+        there are never two in memory. `allow_pickle` reads pickled weights and `trust_remote_code` runs Python code
+        that comes with the model: either can do anything on this machine that you can. `on_progress` gets a line now
+        and then while something takes long.
+
+        Raises `ModelNotFound`, `DoesNotFit`, `CheckpointError`, `OptionError` or `MissingExtra`; the models loaded
+        before stay.
+        """
+        if isinstance(reference, str) and reference.strip().startswith("openai:"):
+            if dtype or device or adapter or allow_pickle or trust_remote_code:
+                raise OptionError("A server decides itself how its model runs.", "Only name and context can be given.")
+            return self._pool.connect(reference, name=name, context=context, swap=swap)
+        options = LoadOptions(None, dtype, context, device, _adapter(adapter), allow_pickle, trust_remote_code)
+        return self._pool.load(
+            self._resolve(reference),
+            options,
+            name=name,
+            swap=swap,
+            by_default=reference is None,
+            on_progress=on_progress,
+        )
+
+    def quantize(
+        self, reference: str | PathLike[str], *, to: str | Iterable[str], **options: Any
+    ) -> Quantized | QuantizeEstimate | list[Measurement]:
+        """Make a GGUF file of the type `to`, such as "q4_k_m"; options: `models.quantize.asked.quantize_as_asked`."""
+        from kaggle_magics.models.quantize.asked import quantize_as_asked
+
+        return quantize_as_asked(resolve(reference, kind=None), to, **options)
+
+    def adopt(self, *things: Any, name: str | None = None, context: int | None = None) -> LoadedModel:
+        """Make what was built elsewhere the current model; one of the same name is unloaded first.
+
+        A transformers model and its tokenizer, a `pipeline`, a llama_cpp `Llama`, or an object that satisfies
+        `models.engines.protocol.Engine`. It is used as it is: nothing is copied, and unloading lets go of it without
+        freeing what you still hold; an engine is closed. `context` is in tokens. Raises `OptionError`.
+        """
+        return self._pool.adopt(things, name=name, context=context)
+
+    def use(self, name: str) -> LoadedModel:
+        """Make a loaded model the current one."""
+        return self._pool.use(name)
+
+    def model(self, name: str | None = None) -> LoadedModel:
+        """The loaded model of that name, or the current one; `ModelNotLoaded` where there is none."""
+        return self._pool.get(name)
+
+    def unload(self, name: str | None = None) -> int:
+        """Free a model (the current one by default); bytes the process gave back, measured."""
+        model = self.model(name)
+        for generation in list(self._running):
+            generation.stop()
+        return self._pool.unload(model.name)
+
+    def stop(self) -> int:
+        """Stop every answer that is on its way (from another thread); how many there were."""
+        running = list(self._running)
+        for generation in running:
+            generation.stop()
+        return len(running)
+
+    def _resolve(self, reference: str | PathLike[str] | None) -> Checkpoint:
+        # What no reference meant before is meant again, though there may be no room for a second one of it.
+        chosen = self._pool.default_checkpoint() if reference is None else None
+        return chosen or resolve(reference)
+
+
+def _adapter(adapter: str | PathLike[str] | None) -> Path | None:
+    return None if adapter is None else resolve_adapter(adapter).path

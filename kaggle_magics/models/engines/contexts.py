@@ -12,6 +12,9 @@ COPY_SHARE = 64
 """A row is forked when at least one in so many of its tokens is of use: copying a token's memory is some hundred times
 faster than computing it."""
 
+LEAST_BYTES = 64 * 2**20
+"""The bound is no lower than this where memory is plenty: a state instead of a KV cache is so small that the plan's
+bytes would hold a single one."""
 FREE_SHARE = 4
 """Kept contexts take at most one part in so many of the memory that is free after loading."""
 
@@ -22,7 +25,7 @@ def default_bytes(plan: Plan) -> int:
     machine = this_machine()
     gpu = machine.gpu(plan.device) if plan.engine == "transformers" and plan.device != "cpu" else None
     free = machine.available if gpu is None else gpu.free
-    return min(plan.memory.get("kv_cache", 0), free // FREE_SHARE)
+    return min(max(plan.memory.get("kv_cache", 0), LEAST_BYTES), free // FREE_SHARE)
 
 
 class KeptContexts:

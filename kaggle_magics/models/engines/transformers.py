@@ -267,7 +267,7 @@ class TransformersModel:
 
     def _free_bytes(self) -> int:
         device = self.facts.device
-        if device == "cpu":
+        if not device.startswith("cuda"):
             return this_machine().available
         cuda = self._torch.cuda
         held_back = cuda.memory_reserved(device) - cuda.memory_allocated(device)

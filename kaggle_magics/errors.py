@@ -42,6 +42,9 @@ class CheckpointError(KaggleMagicsError):
 class DoesNotFit(KaggleMagicsError, MemoryError):
     """A model, or an answer, needs more memory than there is."""
 
+    plan: object | None = None
+    """The `models.plan.Plan` that does not fit, or in which memory ran out; for `models.fit.remedies`."""
+
 
 class EngineError(KaggleMagicsError, RuntimeError):
     """An engine failed while it answered."""

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kaggle_magics.environment import cache_dir
 from kaggle_magics.extras import installed, require
+from kaggle_magics.models.fit.hardware import Speed, cpu_flags, cpu_speed, gpu_speed
 
 CGROUP = Path("/sys/fs/cgroup")
 BFLOAT16_CAPABILITY = (8, 0)
 """NVIDIA GPUs compute in bfloat16 from here on (Ampere); torch.cuda.is_bf16_supported() counts emulation as support."""
+
+
+_UNTOUCHED = 0.95
+"""Share of a GPU's memory that is taken to be free where torch cannot ask; llama.cpp may still run on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +32,8 @@ class Gpu:
     """Bytes."""
     capability: tuple[int, int]
     usable: bool = True
+    speed: Speed | None = None
+    """From a table or its clocks; None where neither is known."""
 
     @property
     def device(self) -> str:
@@ -40,6 +49,14 @@ class Machine:
     cores: int
     """Physical cores, at most as many as the process may run on: the best number of threads for llama.cpp."""
     gpus: tuple[Gpu, ...] = ()
+    disk: int | None = None
+    """Bytes free where converted models go; None: not known."""
+    speed: Speed | None = None
+    """Of the CPU, measured; None: not known."""
+    bfloat16: bool = False
+    """Whether the CPU computes in bfloat16 (AVX512-BF16, AMX)."""
+    unused: str = ""
+    """An accelerator that is there and that no engine here runs on, such as "TPU v5e-8"."""
 
     def gpu(self, device: str) -> Gpu | None:
         """The GPU that "cuda" (the first) or "cuda:N" names."""
@@ -50,13 +67,24 @@ class Machine:
 def this_machine() -> Machine:
     """What there is now. torch is asked for GPUs only where an NVIDIA driver is present."""
     memory, available = _memory()
-    return Machine(memory, available, _cores(), _gpus() if nvidia_driver_present() else ())
+    cores = _cores()
+    return Machine(
+        memory,
+        available,
+        cores,
+        _gpus() if nvidia_driver_present() else (),
+        disk=_free_disk(),
+        speed=cpu_speed(cores),
+        bfloat16=_has_bfloat16(),
+        unused=_tpu(),
+    )
 
 
-def default_dtype(gpu: Gpu | None) -> str:
-    """float32 on a CPU (bfloat16 is 6 to 7 times slower at prompts), float16 below capability 8.0, else bfloat16."""
+def default_dtype(gpu: Gpu | None, *, cpu_has_bfloat16: bool = False) -> str:
+    """float32 on a CPU (bfloat16 is 6 to 7 times slower at prompts) unless it has instructions for bfloat16; float16
+    on GPUs below capability 8.0, else bfloat16."""
     if gpu is None:
-        return "float32"
+        return "bfloat16" if cpu_has_bfloat16 else "float32"
     return "bfloat16" if gpu.capability >= BFLOAT16_CAPABILITY else "float16"
 
 
@@ -96,9 +124,31 @@ def _gpus() -> tuple[Gpu, ...]:
         capability = (properties.major, properties.minor)
         usable = has_kernels(capability, architectures)
         # Asking for free memory makes a CUDA context, which fails on a GPU torch has no kernels for.
-        free = torch.cuda.mem_get_info(index)[0] if usable else 0
-        gpus.append(Gpu(index, properties.name, properties.total_memory, free, capability, usable))
+        free = torch.cuda.mem_get_info(index)[0] if usable else int(_UNTOUCHED * properties.total_memory)
+        speed = gpu_speed(
+            properties.name,
+            clock_khz=int(getattr(properties, "memory_clock_rate", 0) or 0),
+            bus_bits=int(getattr(properties, "memory_bus_width", 0) or 0),
+        )
+        gpus.append(Gpu(index, properties.name, properties.total_memory, free, capability, usable, speed))
     return tuple(gpus)
+
+
+def _has_bfloat16() -> bool:
+    return bool(cpu_flags() & {"avx512_bf16", "amx_bf16"})
+
+
+def _tpu() -> str:
+    """Kaggle's TPU image sets these; nothing here runs on one."""
+    kind = os.environ.get("TPU_ACCELERATOR_TYPE", "")
+    return f"TPU {kind}".strip() if kind or os.environ.get("ISTPUVM") == "1" else ""
+
+
+def _free_disk() -> int | None:
+    try:
+        return shutil.disk_usage(cache_dir()).free
+    except OSError:
+        return None
 
 
 def _memory() -> tuple[int, int]:

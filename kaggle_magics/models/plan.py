@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from kaggle_magics.errors import CheckpointError, DoesNotFit, OptionError, did_you_mean
-from kaggle_magics.extras import installed, require
+from kaggle_magics.extras import installed
 from kaggle_magics.models.checkpoint import DTYPE_BYTES, Checkpoint
+from kaggle_magics.models.fit import placing
+from kaggle_magics.models.fit.devices import gpus_to_try, named_gpu, without_kernels
+from kaggle_magics.models.fit.memory import PREFILL_CHUNK as PREFILL_CHUNK
+from kaggle_magics.models.fit.memory import Form, converted, weights
+from kaggle_magics.models.fit.placing import MARGIN as MARGIN
+from kaggle_magics.models.fit.placing import Placement
+from kaggle_magics.models.fit.quants import BITSANDBYTES, GGUF_TYPES, checked
 from kaggle_magics.models.machine import Gpu, Machine, default_dtype, this_machine
 
 ENGINES = {
@@ -24,16 +31,8 @@ SMALLEST_CONTEXT = 1024
 """A context that nobody asked for is halved down to this to make a model fit."""
 UNKNOWN_CONTEXT = 4096
 """For a checkpoint that does not say how long a context it was made for."""
-
-PREFILL_CHUNK = 512
-"""Tokens of the prompt that are computed at once, in both engines."""
-MARGIN = 1.1
-"""Needed memory over estimated memory."""
-
-MiB = 2**20
-_FIXED = {"transformers": 300 * MiB, "llama.cpp": 64 * MiB}
-"""Anonymous memory after the libraries' import and a first tiny load, measured: 283 MB and 21 MB, rounded up."""
-_CUDA_CONTEXT = 512 * MiB
+SPARE_DISK = 2**30
+"""Bytes that a conversion leaves free."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +70,17 @@ class Plan:
     """Bytes to be written to disk first (a conversion's result and what it needs on the way)."""
     why: str = ""
     """What speaks for or against it, in a few words."""
+    by_device: dict[str, int] | None = None
+    """Bytes on each device, where it is not all on `device`."""
 
     @property
     def bytes(self) -> int:
         return sum(self.memory.values())
+
+    @property
+    def bytes_on(self) -> dict[str, int]:
+        """Bytes on each device."""
+        return self.by_device or {self.device: self.bytes}
 
 
 def make_plan(
@@ -84,55 +90,175 @@ def make_plan(
     dtype: str | None = None,
     context: int | None = None,
     device: str | None = None,
+    quant: str | None = None,
     allow_pickle: bool = False,
+    siblings: Sequence[Checkpoint] = (),
+    held: Mapping[str, Mapping[str, int]] | None = None,
 ) -> Plan:
-    """The best way to run `checkpoint`: on a GPU where it fits, else on the CPU.
+    """The best way to run `checkpoint`: on one GPU where it fits, else over several, else on the CPU.
 
-    `context` is in tokens; when None it is the model's own up to 8192, and less where only less fits. Raises
-    `CheckpointError` for pickled weights unless they are allowed, `OptionError` for a dtype, context or device that
-    cannot be, and `DoesNotFit` with what would.
+    `context` is in tokens; when None it is the model's own up to 8192, and less where only less fits. `quant` None or
+    "none" leaves the weights as stored; "nf4", "int8" or a GGUF type asks for that; "auto" takes the best that fits
+    (see `fit.choices`), which may be one of `siblings`: files of the same model. `held` (loaded model -> device ->
+    bytes) is what the error can offer to free.
+
+    Raises `CheckpointError` for pickled weights unless they are allowed, `OptionError` for a dtype, context, device or
+    quantisation that cannot be, and `DoesNotFit` with what would; its `plan` is the one that came nearest.
     """
+    machine = machine or this_machine()
     if checkpoint.format == "pickle" and not allow_pickle:
         raise CheckpointError(
             f"{checkpoint.name} has only pickled weights (.bin, .pt), which can run any code when they are read.",
             "Use a version with safetensors; or, if you trust where it comes from, load it with --allow-pickle.",
         )
-    machine = machine or this_machine()
-    plans = [
-        _plan(checkpoint, machine, gpu, dtype, tokens)
-        for gpu in _devices(checkpoint, machine, device)
-        for tokens in _contexts(checkpoint, context)
-    ]
-    for plan in plans:
-        if plan.bytes * MARGIN <= _room(machine, plan.device):
+    quant = checked(quant)
+    if quant == "auto":
+        from kaggle_magics.models.fit.choices import best
+
+        return best(checkpoint, machine=machine, dtype=dtype, context=context, device=device,
+                    allow_pickle=allow_pickle, siblings=siblings)  # fmt: skip
+    tried = candidates(checkpoint, machine, dtype=dtype, context=context, device=device, quant=quant)
+    for plan in tried:
+        if fits(plan, machine):
             return plan
-    raise _does_not_fit(plans, machine)
+    raise _does_not_fit(tried, machine, held or {}, siblings)
 
 
-def _plan(checkpoint: Checkpoint, machine: Machine, gpu: Gpu | None, dtype: str | None, context: int) -> Plan:
-    engine, _ = ENGINES[checkpoint.format]
-    chosen = _dtype(checkpoint, gpu, dtype)
-    on_gpu = gpu is not None
-    size = checkpoint.dimensions
-    # llama.cpp keeps keys and values as float16 whatever the weights are.
-    width = 2 if engine == "llama.cpp" else DTYPE_BYTES.get(chosen, 2)
-    stored = checkpoint.bytes
-    if engine == "transformers" and checkpoint.parameters and checkpoint.dtype in DTYPE_BYTES:
-        stored = checkpoint.parameters * DTYPE_BYTES[chosen]
-    logits = (PREFILL_CHUNK if engine == "llama.cpp" else 1) * size.vocabulary * 4
-    memory = {
-        "weights": stored,
-        "kv_cache": 2 * size.layers * context * size.kv_heads * size.head_dim * width,
-        "compute": logits + PREFILL_CHUNK * size.hidden * 8 * width,
-        "fixed": _CUDA_CONTEXT if on_gpu else _FIXED[engine],
-    }
-    device = gpu.device if gpu is not None else "cpu"
-    return Plan(checkpoint, engine, device, chosen, context, memory, machine.cores)
+def candidates(
+    checkpoint: Checkpoint,
+    machine: Machine,
+    *,
+    dtype: str | None = None,
+    context: int | None = None,
+    device: str | None = None,
+    quant: str | None = None,
+) -> list[Plan]:
+    """The ways to run a checkpoint in one form, best first; at least one, whether it fits or not."""
+    on_the_fly, convert_to = _asked(checkpoint, quant, dtype)
+    engine = "llama.cpp" if convert_to else ENGINES[checkpoint.format][0]
+    contexts = _contexts(checkpoint, context)
+
+    def form(gpus: Sequence[Gpu], tokens: int) -> Form:
+        weakest = min(gpus, key=lambda gpu: gpu.capability) if gpus else None
+        chosen = convert_to.upper() if convert_to else _dtype(checkpoint, weakest, dtype, machine)
+        where = gpus[0].device if gpus else "cpu"
+        return Form(engine, where, chosen, tokens, on_the_fly, convert_to)
+
+    def placements() -> Iterator[Placement]:
+        if device not in (None, "auto"):
+            asked = named_gpu(str(device), engine, machine, on_the_fly)
+            gpus: tuple[Gpu, ...] = (asked,) if asked else ()
+        else:
+            gpus = gpus_to_try(engine, machine, on_the_fly)
+        for tokens in contexts:
+            for gpu in gpus:
+                yield placing.on_gpu(checkpoint, form((gpu,), tokens), machine)
+            if engine == "llama.cpp" or installed("accelerate"):
+                for count in range(2, len(gpus) + 1):
+                    yield placing.over_gpus(checkpoint, form(gpus[:count], tokens), machine, gpus[:count])
+        if gpus and engine == "llama.cpp":
+            for tokens in contexts:
+                if shared := placing.partly_on_gpu(checkpoint, form(gpus[:1], tokens), machine):
+                    yield shared
+        if not gpus or device in (None, "auto"):
+            for tokens in contexts:
+                yield placing.on_cpu(checkpoint, form((), tokens), machine)
+
+    return [_plan(checkpoint, machine, placement) for placement in placements()]
 
 
-def _dtype(checkpoint: Checkpoint, gpu: Gpu | None, dtype: str | None) -> str:
+def fits(plan: Plan, machine: Machine) -> bool:
+    """Whether a plan has room on every device, and on the disk what it writes there."""
+    return lacking(plan, machine) is None
+
+
+def lacking(plan: Plan, machine: Machine) -> str | None:
+    """What there is not enough of, in words; None when it fits."""
+    for device, taken in plan.bytes_on.items():
+        free = placing.room(machine, device)
+        if taken * MARGIN > free:
+            return f"needs about {taken * MARGIN / 1e9:.1f} GB on {device}; {free / 1e9:.1f} GB are free"
+    if plan.disk and machine.disk is not None and plan.disk + SPARE_DISK > machine.disk:
+        return f"writes {plan.disk / 1e9:.1f} GB to disk; {machine.disk / 1e9:.1f} GB are free"
+    return None
+
+
+def _plan(checkpoint: Checkpoint, machine: Machine, placement: Placement) -> Plan:
+    form = placement.form
+    disk = 0
+    if form.convert_to:
+        # The result, and llama.cpp's converter writes float16 first.
+        disk = converted(checkpoint, form.convert_to) + 2 * (checkpoint.parameters or checkpoint.bytes // 2)
+    return Plan(
+        checkpoint=checkpoint,
+        engine=form.engine,
+        device=form.device,
+        dtype=form.dtype,
+        context_length=form.context,
+        memory=placement.memory,
+        threads=machine.cores,
+        quant=form.quant,
+        convert_to=form.convert_to,
+        gpu_layers=placement.gpu_layers,
+        split=placement.split,
+        tokens_per_second=placement.tokens_per_second,
+        prompt_tokens_per_second=placement.prompt_tokens_per_second,
+        disk=disk,
+        why=_why(checkpoint, form, placement, machine),
+        by_device=placement.by_device if len(placement.by_device) > 1 else None,
+    )
+
+
+def _why(checkpoint: Checkpoint, form: Form, placement: Placement, machine: Machine) -> str:
+    """What a person should know about this way, most important first."""
+    said = []
+    if placement.split:
+        said.append(f"layers over {len(placement.split)} GPUs, one after the other")
+    if placement.gpu_layers is not None:
+        said.append(f"{placement.gpu_layers} of {checkpoint.dimensions.layers} layers on the GPU")
+    if form.device == "cpu":
+        said += [without_kernels(gpu).replace("The installed ", "") for gpu in machine.gpus
+                 if not gpu.usable and form.engine == "transformers"]  # fmt: skip
+        if machine.unused:
+            said.append(f"the {machine.unused} is not used")
+        if form.quant:
+            said.append("slow on a CPU: a GGUF type such as q4_k_m is many times faster")
+    if form.engine == "transformers" and not form.quant and form.dtype != checkpoint.dtype:
+        said.append(f"stored as {checkpoint.dtype}, computed in {form.dtype}")
+    return "; ".join(said)
+
+
+def _asked(checkpoint: Checkpoint, quant: str | None, dtype: str | None) -> tuple[str | None, str | None]:
+    """What is quantised while loading, and what is converted to. Raises `OptionError` for what cannot be."""
+    if quant is None:
+        return None, None
+    if quant in BITSANDBYTES:
+        if checkpoint.format == "gguf":
+            raise OptionError(
+                f"{checkpoint.name} is a GGUF file; {quant} is for safetensors.",
+                "Load a GGUF file of a smaller type, or the model's safetensors.",
+            )
+        return quant, None
+    if checkpoint.format == "gguf":
+        if checkpoint.dtype.lower() == quant:
+            return None, None
+        raise OptionError(
+            f"{checkpoint.name} is a GGUF file of type {checkpoint.dtype}, not {quant}.",
+            f"Make one with: %llm_quantize {checkpoint.name} --to {quant}",
+        )
+    if checkpoint.format == "pickle":
+        raise OptionError(f"{checkpoint.name} has pickled weights, which are not converted.", "Use quant nf4 or int8.")
+    if dtype not in (None, "auto"):
+        raise OptionError(f"quant {quant} and dtype {dtype} exclude each other.", "Leave dtype out.")
+    assert quant in GGUF_TYPES
+    return None, quant
+
+
+def _dtype(checkpoint: Checkpoint, gpu: Gpu | None, dtype: str | None, machine: Machine) -> str:
     if dtype in (None, "auto"):
-        return checkpoint.dtype if checkpoint.format == "gguf" else default_dtype(gpu)
+        if checkpoint.format == "gguf":
+            return checkpoint.dtype
+        return default_dtype(gpu, cpu_has_bfloat16=machine.bfloat16)
     assert dtype is not None
     if checkpoint.format == "gguf":
         if dtype != checkpoint.dtype:
@@ -141,14 +267,14 @@ def _dtype(checkpoint: Checkpoint, gpu: Gpu | None, dtype: str | None) -> str:
             )
     elif dtype not in DTYPE_BYTES:
         names = ", ".join(DTYPE_BYTES)
-        raise OptionError(f"dtype must be one of {names}, not {dtype!r}.", did_you_mean(dtype, DTYPE_BYTES))
+        raise OptionError(f"dtype must be one of {names}, not {dtype!r}.", did_you_mean(str(dtype), DTYPE_BYTES))
     return dtype
 
 
 def _contexts(checkpoint: Checkpoint, context: int | None) -> list[int]:
     longest = checkpoint.context_length or UNKNOWN_CONTEXT
     if context is not None:
-        if not 1 <= context <= longest:
+        if not isinstance(context, int) or isinstance(context, bool) or not 1 <= context <= longest:
             raise OptionError(f"context must be between 1 and {longest} for {checkpoint.name}, not {context}.")
         return [context]
     tokens = [min(longest, DEFAULT_CONTEXT)]
@@ -157,68 +283,28 @@ def _contexts(checkpoint: Checkpoint, context: int | None) -> list[int]:
     return tokens
 
 
-def _devices(checkpoint: Checkpoint, machine: Machine, device: str | None) -> Iterator[Gpu | None]:
-    """The GPUs to try, the one with most room first, then None for the CPU."""
-    if device in (None, "auto"):
-        if checkpoint.format != "gguf" or (machine.gpus and _llama_uses_gpus()):
-            usable = [gpu for gpu in machine.gpus if gpu.usable or checkpoint.format == "gguf"]
-            yield from sorted(usable, key=lambda gpu: -gpu.free)
-        yield None
-        return
-    assert device is not None
-    kind, _, number = device.partition(":")
-    if device == "cpu":
-        yield None
-    elif kind != "cuda" or (number and not number.isdigit()):
-        raise OptionError(f"device must be cpu, cuda or cuda:N, not {device!r}.")
-    elif (gpu := machine.gpu(device)) is None:
-        raise OptionError(
-            f"There is no GPU {device} here ({len(machine.gpus)} found).",
-            "Use device cpu, or switch an accelerator on.",
-        )
-    elif checkpoint.format == "gguf" and not _llama_uses_gpus():
-        raise OptionError(
-            "The installed llama-cpp-python was built for the CPU only.",
-            "Use device cpu, or install a CUDA build of it.",
-        )
-    elif checkpoint.format != "gguf" and not gpu.usable:
-        major, minor = gpu.capability
-        raise OptionError(
-            f"The installed torch has no kernels for {gpu.name} (sm_{major}{minor}).",
-            "Use device cpu, or choose another accelerator.",
-        )
-    else:
-        yield gpu
+def _does_not_fit(
+    plans: Sequence[Plan], machine: Machine, held: Mapping[str, Mapping[str, int]], others: Sequence[Checkpoint]
+) -> DoesNotFit:
+    from kaggle_magics.models.fit.remedies import as_hint, remedies
 
-
-def _llama_uses_gpus() -> bool:
-    return installed("llama_cpp") and bool(require("llama_cpp", "Running a GGUF file").llama_supports_gpu_offload())
-
-
-def _room(machine: Machine, device: str) -> int:
-    gpu = machine.gpu(device) if device != "cpu" else None
-    return gpu.free if gpu is not None else machine.available
-
-
-def _does_not_fit(plans: list[Plan], machine: Machine) -> DoesNotFit:
-    nearest = min(plans, key=lambda plan: plan.bytes / max(_room(machine, plan.device), 1))
-    room = _room(machine, nearest.device)
-    without_cache = replace(nearest, memory={**nearest.memory, "kv_cache": 0})
-    if without_cache.bytes * MARGIN < room and nearest.memory["kv_cache"]:
-        a_token = nearest.memory["kv_cache"] / nearest.context_length
-        fits = int((room / MARGIN - without_cache.bytes) / a_token)
-        hint = f"A context of {fits} tokens would fit."
-    else:
+    nearest = min(plans, key=lambda plan: _overfull(plan, machine))
+    said = lacking(nearest, machine)
+    hint = as_hint(remedies(nearest, machine, held=held, others=others))
+    if not hint:
         rest = nearest.bytes - nearest.memory["weights"]
-        weights = max(0.0, room / MARGIN - rest)
-        bits = 8 * weights / nearest.checkpoint.parameters if nearest.checkpoint.parameters else 0.0
+        left = max(0.0, placing.room(machine, nearest.device) / MARGIN - rest)
+        bits = 8 * left / nearest.checkpoint.parameters if nearest.checkpoint.parameters else 0.0
         hint = (
-            f"A GGUF file of it with at most {bits:.1f} bits a weight ({weights / 1e9:.1f} GB) would fit."
-            if bits >= 2.5
+            f"A GGUF file of it with at most {bits:.1f} bits a weight ({left / 1e9:.1f} GB) would fit."
+            if bits >= 2.5 and weights(nearest.checkpoint, Form(nearest.engine, "cpu", nearest.dtype, 1)) > left
             else "Load a smaller model, or free memory first."
         )
-    return DoesNotFit(
-        f"{nearest.checkpoint.name} needs about {nearest.bytes * MARGIN / 1e9:.1f} GB on {nearest.device}; "
-        f"{room / 1e9:.1f} GB are free.",
-        hint,
-    )
+    error = DoesNotFit(f"{nearest.checkpoint.name} {said}.", hint)
+    error.plan = nearest
+    return error
+
+
+def _overfull(plan: Plan, machine: Machine) -> float:
+    """By how much the fullest device is overfull."""
+    return max(taken / max(placing.room(machine, device), 1) for device, taken in plan.bytes_on.items())

@@ -9,8 +9,8 @@ import pytest
 
 from kaggle_magics.errors import CheckpointError, DoesNotFit, OptionError
 from kaggle_magics.models import machine as machines
-from kaggle_magics.models import plan as plans
 from kaggle_magics.models.checkpoint import Checkpoint, Dimensions
+from kaggle_magics.models.fit import devices
 from kaggle_magics.models.machine import Gpu, Machine, default_dtype, has_kernels, this_machine
 from kaggle_magics.models.plan import make_plan
 
@@ -25,9 +25,29 @@ QWEN = Checkpoint(
     dtype="bfloat16",
     context_length=32_768,
     has_chat_template=True,
-    dimensions=Dimensions(layers=28, hidden=3584, kv_heads=4, head_dim=128, vocabulary=152_064),
+    dimensions=Dimensions(
+        layers=28,
+        hidden=3584,
+        kv_heads=4,
+        head_dim=128,
+        vocabulary=152_064,
+        heads=28,
+        intermediate=18_944,
+        cache=28 * 2 * 4 * 128,
+        linear=6_525_288_448,
+        embedding=544_997_376,
+        embedding_bytes=2 * 544_997_376,
+        read=0.93,
+    ),
 )
-GGUF = replace(QWEN, format="gguf", architecture="qwen2", bytes=4_683_074_240, dtype="Q4_K_M")
+GGUF = replace(
+    QWEN,
+    format="gguf",
+    architecture="qwen2",
+    bytes=4_683_074_240,
+    dtype="Q4_K_M",
+    dimensions=replace(QWEN.dimensions, embedding_bytes=306_561_024, read=0.935),
+)
 T4 = Gpu(0, "Tesla T4", 15 * GiB, 15 * GiB, (7, 5))
 L4 = Gpu(0, "L4", 22 * GiB, 22 * GiB, (8, 9))
 P100 = Gpu(0, "Tesla P100", 16 * GiB, 16 * GiB, (6, 0), usable=False)
@@ -71,13 +91,15 @@ def test_memory_by_part() -> None:
 def test_a_gguf_takes_its_file_and_a_float16_cache() -> None:
     plan = make_plan(GGUF, machine=on())
     assert (plan.engine, plan.device, plan.dtype, plan.threads) == ("llama.cpp", "cpu", "Q4_K_M", 4)
-    assert plan.memory["weights"] == GGUF.bytes and plan.context_length == 8192
+    # On a CPU the file is mapped, and of the input embeddings only the rows in use are read.
+    assert plan.memory["weights"] == GGUF.bytes - 306_561_024 and plan.context_length == 8192
 
 
 def test_the_cpu_needs_float32_and_says_what_would_fit() -> None:
     with pytest.raises(DoesNotFit) as caught:
         make_plan(QWEN, machine=on())
-    assert "34." in str(caught.value) and "32.2 GB are free" in str(caught.value) and "GGUF" in str(caught.value)
+    assert "34." in str(caught.value) and "32.2 GB are free" in str(caught.value)
+    assert "%llm_load qwen --quant" in str(caught.value)
 
 
 def test_a_gpu_it_does_not_fit_on_is_passed_over() -> None:
@@ -87,7 +109,7 @@ def test_a_gpu_it_does_not_fit_on_is_passed_over() -> None:
 def test_an_unasked_context_shrinks_and_an_asked_one_does_not() -> None:
     machine = Machine(40 * GiB, int(32.4 * GiB), 4)
     assert make_plan(QWEN, machine=machine).context_length < 8192
-    with pytest.raises(DoesNotFit, match=r"A context of \d+ tokens would fit"):
+    with pytest.raises(DoesNotFit, match=r"%llm_load qwen --context \d+ \(a context of"):
         make_plan(QWEN, machine=machine, context=32_768)
 
 
@@ -122,11 +144,11 @@ def test_options_that_cannot_be(options: dict[str, object], message: str) -> Non
 def test_a_gguf_has_the_dtype_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(OptionError, match="GGUF file of type Q4_K_M"):
         make_plan(GGUF, machine=on(), dtype="float16")
-    monkeypatch.setattr(plans, "_llama_uses_gpus", lambda: False)
+    monkeypatch.setattr(devices, "llama_uses_gpus", lambda: False)
     with pytest.raises(OptionError, match="built for the CPU only"):
         make_plan(GGUF, machine=on(T4), device="cuda")
     assert make_plan(GGUF, machine=on(T4)).device == "cpu"
-    monkeypatch.setattr(plans, "_llama_uses_gpus", lambda: True)
+    monkeypatch.setattr(devices, "llama_uses_gpus", lambda: True)
     assert make_plan(GGUF, machine=on(T4)).device == "cuda:0"
 
 

@@ -56,7 +56,8 @@ class AdoptedEngine(LocalEngine):
         self._open()
         if (state := self._state()) != self._known:
             # What other weights left in the cache is worth nothing now.
-            self.forget()
+            self._open().keep(0)
+            self._in_memory = []
             self._known = state
 
 

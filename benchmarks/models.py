@@ -82,7 +82,7 @@ def text(words: int, seed: int = 0) -> str:
 def prompt(count_tokens: Any, tokens: int, seed: int = 0) -> str:
     """A text of exactly `tokens` tokens, as `count_tokens(text)` counts them."""
     words = text(tokens, seed).split(" ")
-    low, high = 1, len(words)
+    low, high = 0, len(words)
     while low < high:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if count_tokens(" ".join(words[:middle])) <= tokens else (low, middle - 1)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from kaggle_magics.errors import OptionError, did_you_mean
+from kaggle_magics.models.constraint import Constraint
 
 Role = Literal["system", "user", "assistant"]
 StopReason = Literal["end", "length", "stop_sequence", "interrupted", "error"]
@@ -81,6 +82,11 @@ class Request:
     messages: tuple[Message, ...]
     sampling: Sampling = field(default_factory=Sampling)
     template: str = "auto"
+    constraint: Constraint | None = field(default=None, compare=False)
+    """What the answer must obey, token by token; local engines only."""
+    logprobs: int | None = None
+    """How many of the likeliest tokens are told at each step, with their probabilities, beside the chosen one (which
+    alone is told for 0). None tells nothing. Local engines only."""
 
     @classmethod
     def ask(
@@ -112,12 +118,28 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenProbability:
+    """One generated token and how likely the model held it, before temperature, filters and constraints."""
+
+    token: int
+    text: str
+    """The token by itself: part of a character shows as U+FFFD."""
+    logprob: float
+    """Natural logarithm of its probability."""
+    top: tuple[tuple[int, str, float], ...] = ()
+    """The likeliest tokens at this place, best first: id, text, logprob."""
+
+
+@dataclass(frozen=True, slots=True)
 class Piece:
     """What an engine yields: text as it comes. The last piece carries the stop reason and the usage."""
 
     text: str
     stop_reason: StopReason | None = None
     usage: Usage | None = None
+    tokens: tuple[TokenProbability, ...] = ()
+    """The tokens generated since the piece before, where the request asked for their probabilities. Text may come later
+    than its tokens: a character can span several, and what may begin a stop string is held back."""
     reasoning: str = ""
     """What the model thought before it answered, where an engine tells the two apart."""
 

@@ -227,6 +227,34 @@ def open_engine() -> Iterator[Callable[..., Engine]]:
 
 
 @pytest.fixture(scope="session")
+def library_answer() -> Callable[..., str]:
+    """What transformers itself makes of a prompt: generate(do_sample=False), decoded with what came before it."""
+
+    def answer_it(path: Path, prompt: str | list[dict[str, str]], tokens: int) -> str:
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        tokenizer = AutoTokenizer.from_pretrained(path)
+        model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
+        if isinstance(prompt, str):
+            ids = tokenizer(prompt, return_tensors="pt")["input_ids"]
+        else:
+            text = tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=False)
+            ids = tokenizer(text, add_special_tokens=False, return_tensors="pt")["input_ids"]
+        output = model.generate(
+            ids,
+            attention_mask=torch.ones_like(ids),
+            do_sample=False,
+            max_new_tokens=tokens,
+            pad_token_id=0,
+        )[0]
+        before = tokenizer.decode(ids[0], skip_special_tokens=True)
+        return str(tokenizer.decode(output, skip_special_tokens=True)[len(before) :])
+
+    return answer_it
+
+
+@pytest.fixture(scope="session")
 def ask() -> Ask:
     """Ask an engine and collect the answer: its text and the last piece."""
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from kaggle_magics.errors import EngineError, OptionError
-from kaggle_magics.models.engines.decoding import Interrupted, LocalEngine
+from kaggle_magics.errors import DoesNotFit, EngineError, OptionError
+from kaggle_magics.models.engines.decoding import LocalEngine
+from kaggle_magics.models.engines.local_model import Interrupted, Row
 from kaggle_magics.models.engines.protocol import EngineFacts
-from kaggle_magics.models.engines.sampling import Logits
 from kaggle_magics.models.engines.text import ByteDecoder
-from kaggle_magics.models.plan import PREFILL_CHUNK
 from kaggle_magics.models.request import Message, Piece, Request, Sampling
 
 END, BOS = 0, 1
@@ -22,47 +22,88 @@ END, BOS = 0, 1
 class Scripted:
     """A model over bytes (token = byte + 2) that goes on with `script` after whatever prompt."""
 
+    size = 258
+    tokenizer = None
+
     def __init__(self, script: str = "", *, context: int = 4096, template: str | None = None) -> None:
         self.script = [byte + 2 for byte in script.encode()] + [END]
         self.facts = EngineFacts("scripted", "none", "cpu", "float32", context)
         self.template = template
         self.special_tokens = {"bos_token": "<s>"}
-        self.memory: list[int] = []
-        self.prompt = 0
-        self.read: list[list[int]] = []
         self.croppable = True
-        self.after: int | None = None
+        self.prompts: dict[int, int] = {}
+        self.read: list[list[list[int]]] = []
+        self.rows: list[Row] = []
+        self.most_rows = 64
         self.stop_at: int | None = None
+        self.fail_when: Callable[[int], BaseException | None] = lambda rows: None
         self.closed = False
 
     def is_end(self, token: int) -> bool:
         return token == END
+
+    def token_text(self, token: int) -> str:
+        return bytes([token - 2]).decode("utf-8", "replace") if token > 1 else ""
 
     def encode(self, text: str, *, add_special: bool) -> list[int]:
         head, text = ([BOS], text[3:]) if text.startswith("<s>") else ([], text)
         return [BOS] * add_special + head + [byte + 2 for byte in text.encode()]
 
     def decoder(self, prompt: Sequence[int]) -> ByteDecoder:
-        self.prompt = len(prompt)
         return ByteDecoder(lambda token: bytes([token - 2]) if token > 1 else b"")
 
-    def keep(self, length: int) -> int:
-        if not self.croppable and length != len(self.memory):
-            length = 0
-        del self.memory[length:]
-        return length
+    def begin(self) -> Row:
+        row = Row()
+        self.rows.append(row)
+        return row
 
-    def evaluate(self, tokens: Sequence[int], stop: threading.Event) -> Logits:
-        if self.stop_at is not None and len(self.memory) + len(tokens) >= self.stop_at:
-            self.memory.extend(tokens[:1])
-            stop.set()
-            raise Interrupted
-        self.memory.extend(tokens)
-        self.read.append(list(tokens))
-        logits = np.zeros(258, np.float32)
-        answered = len(self.memory) - self.prompt
-        logits[self.script[answered] if 0 <= answered < len(self.script) else END] = 1.0
+    def crop(self, row: Row, length: int) -> None:
+        if length < len(row.tokens):
+            del row.tokens[length if self.croppable else 0 :]
+
+    def fork(self, row: Row, length: int) -> Row:
+        twin = self.begin()
+        if self.croppable or length == len(row.tokens):
+            twin.tokens = row.tokens[:length]
+        return twin
+
+    def park(self, row: Row) -> None:
+        row.memory = "parked"
+
+    def drop(self, row: Row) -> None:
+        row.tokens = []
+        if any(row is one for one in self.rows):
+            self.rows = [one for one in self.rows if one is not row]
+
+    def bytes_of(self, row: Row) -> int:
+        return len(row.tokens)
+
+    def rows_at_once(self, shared: int, own: Sequence[int]) -> int:
+        return min(len(own), self.most_rows)
+
+    def evaluate(
+        self, rows: Sequence[Row], tails: Sequence[Sequence[int]], stop: threading.Event
+    ) -> NDArray[np.float32]:
+        assert all(tails) and len({id(row) for row in rows}) == len(rows)
+        error = self.fail_when(len(rows))
+        if error is not None:
+            raise error
+        self.read.append([list(tail) for tail in tails])
+        logits = np.zeros((len(rows), self.size), np.float32)
+        for place, (row, tail) in enumerate(zip(rows, tails, strict=True)):
+            if self.stop_at is not None and len(row.tokens) + len(tail) >= self.stop_at:
+                row.tokens.extend(tail[: self.stop_at - len(row.tokens)])
+                stop.set()
+                raise Interrupted
+            row.tokens.extend(tail)
+            answered = self.answered(row.tokens)
+            logits[place, self.script[answered] if answered < len(self.script) else END] = 1.0
         return logits
+
+    def answered(self, tokens: Sequence[int]) -> int:
+        """How much of the script stands at the end of the tokens."""
+        longest = min(len(self.script) - 1, len(tokens))
+        return max(n for n in range(longest + 1) if list(tokens[len(tokens) - n :]) == self.script[:n])
 
     def close(self) -> None:
         self.closed = True
@@ -124,23 +165,17 @@ def test_stopped_before_and_within_the_prompt() -> None:
     text, last = run(LocalEngine(model), "ab", stop)
     assert (text, last.stop_reason, model.read) == ("", "interrupted", [])
     model = Scripted("x")
-    engine, prompt = LocalEngine(model), "p" * (3 * PREFILL_CHUNK)
-    model.stop_at = 2 * PREFILL_CHUNK + 10
+    engine, prompt = LocalEngine(model), "p" * 300
+    model.stop_at = 210
     text, last = run(engine, prompt)
     assert (text, last.stop_reason) == ("", "interrupted")
     assert last.usage is not None and last.usage.generated_tokens == 0
-    # The chunks that were read stay; the one that broke off is read again.
+    # What was read before the stop is not read again.
     model.stop_at = None
     text, last = run(engine, prompt)
     assert (text, last.stop_reason) == ("x", "end")
-    assert last.usage is not None and last.usage.reused_tokens == 2 * PREFILL_CHUNK
-    assert model.memory[: last.usage.prompt_tokens] == model.encode(prompt, add_special=True)
-
-
-def test_long_prompts_are_read_in_chunks() -> None:
-    model = Scripted("x")
-    run(LocalEngine(model), "p" * (PREFILL_CHUNK + 5))
-    assert [len(tokens) for tokens in model.read][:2] == [PREFILL_CHUNK, 6]
+    assert last.usage is not None and last.usage.reused_tokens == 210
+    assert [len(tails[0]) for tails in model.read] == [301, 301 - 210, 1]
 
 
 def test_a_common_beginning_is_reused() -> None:
@@ -156,9 +191,6 @@ def test_a_common_beginning_is_reused() -> None:
     # The answer is part of the next prompt, as in a conversation.
     _, last = run(engine, "The document. Question two?answer. And?")
     assert last.usage is not None and last.usage.reused_tokens == 1 + len("The document. Question two?answer")
-    model.croppable = False
-    text, last = run(engine, "The document. Question three?")
-    assert text == "answer" and last.usage is not None and last.usage.reused_tokens == 0
 
 
 def test_an_abandoned_answer_leaves_the_engine_usable() -> None:
@@ -169,21 +201,18 @@ def test_an_abandoned_answer_leaves_the_engine_usable() -> None:
     assert run(engine, "ab", max_tokens=2)[0] == "xx"
 
 
-def test_an_error_in_the_middle_leaves_the_engine_usable(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = Scripted("abc")
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), EngineError("torch failed"), DoesNotFit("too much")])
+def test_an_error_in_the_middle_leaves_the_engine_usable(error: BaseException) -> None:
+    model = Scripted("xyz")
     engine = LocalEngine(model)
-    evaluate = model.evaluate
-
-    def fails(tokens: Sequence[int], stop: threading.Event) -> Logits:
-        if len(model.memory) > 4:
-            raise KeyboardInterrupt
-        return evaluate(tokens, stop)
-
-    monkeypatch.setattr(model, "evaluate", fails)
-    with pytest.raises(KeyboardInterrupt):
+    run(engine, "another prompt")
+    model.fail_when = lambda rows: error if len(model.read) >= 6 else None
+    with pytest.raises(type(error)):
         run(engine, "ab")
-    monkeypatch.setattr(model, "evaluate", evaluate)
-    assert run(engine, "ab")[0] == "abc"
+    model.fail_when = lambda rows: None
+    assert run(engine, "ab")[0] == "xyz"
+    # When memory runs out, nothing is kept for later.
+    assert len(model.rows) == (1 if isinstance(error, DoesNotFit) else 2)
 
 
 def test_bos_is_written_once() -> None:
@@ -191,7 +220,7 @@ def test_bos_is_written_once() -> None:
     model = Scripted("x", template=own)
     engine = LocalEngine(model)
     list(engine.stream(Request.ask("ab"), threading.Event()))
-    assert model.memory[:3] == [BOS, ord("a") + 2, ord("b") + 2]
+    assert model.read[0] == [[BOS, ord("a") + 2, ord("b") + 2]]
     assert engine.render(Request.ask("ab")) == "<s>ab"
     assert engine.render(Request.ask("ab", template="none")) == "<s>ab"
     assert engine.render(Request.ask("ab", template="chatml")).startswith("<s><|im_start|>")

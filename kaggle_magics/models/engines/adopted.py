@@ -56,8 +56,7 @@ class AdoptedEngine(LocalEngine):
         self._open()
         if (state := self._state()) != self._known:
             # What other weights left in the cache is worth nothing now.
-            self._open().keep(0)
-            self._in_memory = []
+            self.forget()
             self._known = state
 
 

@@ -6,6 +6,7 @@ import ctypes
 from typing import Any
 
 from kaggle_magics.errors import CheckpointError, DoesNotFit
+from kaggle_magics.models.engines.contexts import default_bytes
 from kaggle_magics.models.engines.decoding import LocalEngine
 from kaggle_magics.models.engines.llama_cpp import LlamaModel
 from kaggle_magics.models.engines.llama_cpp_adapters import use_adapter
@@ -13,6 +14,9 @@ from kaggle_magics.models.engines.llama_cpp_library import forget_log, last_word
 from kaggle_magics.models.engines.protocol import EngineFacts
 from kaggle_magics.models.engines.warming import warm_up
 from kaggle_magics.models.plan import PREFILL_CHUNK, Plan
+
+MOST_ROWS, FEW_ROWS = 32, 4
+"""Rows of a table that can be computed together."""
 
 
 def load(plan: Plan) -> LocalEngine:
@@ -39,7 +43,7 @@ def load(plan: Plan) -> LocalEngine:
         dtype=plan.dtype,
         context_length=plan.context_length,
     )
-    engine = LocalEngine(LlamaModel(library, model, context, facts=facts))
+    engine = LocalEngine(LlamaModel(library, model, context, facts=facts), kept_bytes=default_bytes(plan))
     warm_up(engine, plan)
     return engine
 
@@ -102,7 +106,10 @@ def new_context(plan: Plan, library: Any, model: Any) -> Any:
     parameters = library.llama_context_default_params()
     parameters.n_ctx = plan.context_length
     parameters.n_batch = parameters.n_ubatch = min(PREFILL_CHUNK, plan.context_length)
-    parameters.n_seq_max = 1
+    # One for what all have in common. Recurrent states are allotted for every sequence, so those models get few.
+    recurrent = library.llama_model_is_recurrent(model) or library.llama_model_is_hybrid(model)
+    parameters.n_seq_max = 1 + (FEW_ROWS if recurrent else MOST_ROWS)
+    parameters.kv_unified = True
     parameters.n_threads = parameters.n_threads_batch = plan.threads
     for attention in (library.LLAMA_FLASH_ATTN_TYPE_ENABLED, library.LLAMA_FLASH_ATTN_TYPE_AUTO):
         parameters.flash_attn_type = attention

@@ -6,28 +6,43 @@ then a draw. Each filter sees what the one before left.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kaggle_magics.errors import EngineError
+from kaggle_magics.models.constraint import Matcher
 from kaggle_magics.models.request import Sampling
 
 Logits = NDArray[np.float32]
 
 
-class Sampler:
-    """Draws the tokens of one answer. The same seed, settings and logits give the same tokens."""
+CANDIDATES = 64
+"""How many tokens are shown to a matcher one by one before it is asked for the mask of the whole vocabulary."""
 
-    def __init__(self, sampling: Sampling, prompt: Iterable[int]) -> None:
+
+class Sampler:
+    """Draws the tokens of one answer. The same seed, settings and logits give the same tokens.
+
+    With a matcher, tokens are those that the distribution renormalised over the allowed ones would give: candidates
+    are drawn without replacement until one is allowed, which is the same (the first allowed arrival of independent
+    exponential clocks). So a likely token costs one question, whatever the size of the vocabulary.
+    """
+
+    def __init__(self, sampling: Sampling, prompt: Iterable[int], matcher: Matcher | None = None) -> None:
         self._sampling = sampling
         self._seen = set(prompt) if sampling.repeat_penalty != 1.0 else set()
         self._random = np.random.default_rng(sampling.seed)
+        self._matcher = matcher
 
     def choose(self, logits: Logits) -> int:
-        """The next token's id from logits of shape (vocabulary,). Raises `EngineError` when they are not numbers."""
+        """The next token's id from logits of shape (vocabulary,).
+
+        Raises `EngineError` when they are not numbers, or when the matcher allows no token.
+        """
         sampling = self._sampling
         if sampling.repeat_penalty != 1.0:
             logits = penalise(logits, self._seen, sampling.repeat_penalty)
@@ -37,16 +52,55 @@ class Sampler:
                 "The model's output is not a number, which happens when a dtype's range is too small for it.",
                 "Load it with dtype float32.",
             )
-        token = best if sampling.temperature == 0.0 else self._draw(logits)
+        token = self._allowed(logits, best) if self._matcher else next(self._candidates(logits, best))
         if sampling.repeat_penalty != 1.0:
             self._seen.add(token)
         return token
 
-    def _draw(self, logits: Logits) -> int:
+    def _allowed(self, logits: Logits, best: int) -> int:
+        matcher = self._matcher
+        assert matcher is not None
+        for token in islice(self._candidates(logits, best), CANDIDATES):
+            if matcher.allows(token):
+                break
+        else:
+            mask = matcher.mask()[: len(logits)]
+            if not mask.any():
+                raise EngineError("The constraint on this answer allows no token here.")
+            logits = logits.copy()
+            logits[: len(mask)][~mask] = -np.inf
+            logits[len(mask) :] = -np.inf
+            token = next(self._candidates(logits, int(np.argmax(logits))))
+        matcher.advance(token)
+        return token
+
+    def _candidates(self, logits: Logits, best: int) -> Iterator[int]:
+        """Tokens in the order in which they would be taken, each once."""
+        if self._sampling.temperature == 0.0:
+            yield best
+            yield from (int(token) for token in _highest(logits, CANDIDATES) if token != best)
+            return
         tokens, probabilities = distribution(logits, self._sampling)
-        cumulative = np.cumsum(probabilities)
-        place = int(np.searchsorted(cumulative, self._random.random() * cumulative[-1], side="right"))
-        return int(tokens[min(place, len(tokens) - 1)])
+        while True:
+            cumulative = np.cumsum(probabilities)
+            if not cumulative[-1] > 0.0:
+                return
+            place = int(np.searchsorted(cumulative, self._random.random() * cumulative[-1], side="right"))
+            place = min(place, len(tokens) - 1)
+            yield int(tokens[place])
+            probabilities[place] = 0.0
+
+
+def log_probabilities(logits: Logits, tokens: Sequence[int]) -> NDArray[np.float64]:
+    """Natural logarithms of the probabilities of `tokens`, by the softmax of all logits."""
+    highest = float(logits.max())
+    total = highest + float(np.log(np.exp(logits.astype(np.float64) - highest).sum()))
+    return logits[np.asarray(tokens, np.int64)].astype(np.float64) - total
+
+
+def likeliest(logits: Logits, count: int) -> list[int]:
+    """The `count` tokens with the highest logits, best first."""
+    return [int(token) for token in _highest(logits, count)[:count]] if count else []
 
 
 def penalise(logits: Logits, seen: Iterable[int], penalty: float) -> Logits:

@@ -6,17 +6,40 @@ next. `transformers_loading` loads what is run here.
 
 from __future__ import annotations
 
+import copy
 import gc
 import inspect
 import threading
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from kaggle_magics.errors import CheckpointError, DoesNotFit, EngineError
 from kaggle_magics.extras import require
+from kaggle_magics.models.engines.local_model import Interrupted, Row
 from kaggle_magics.models.engines.protocol import EngineFacts
-from kaggle_magics.models.engines.sampling import Logits
 from kaggle_magics.models.engines.text import WindowDecoder
+from kaggle_magics.models.engines.transformers_cache import (
+    Block,
+    bytes_of,
+    layers_of,
+    select,
+    side_by_side,
+    view,
+)
+from kaggle_magics.models.machine import this_machine
+
+CHUNK = 256
+"""Tokens that one pass reads, of all rows together: a stop waits for one pass."""
+MOST_ROWS = 64
+MOST_STEPS = 64
+"""Tokens that are read one by one where a state cannot go on with several; above that all is read again at once."""
+NO_TOKEN = -1
+"""Stands in a tail where a row has no token."""
+_GROWING = ("DynamicLayer", "DynamicSlidingWindowLayer")
+"""Kinds of cache layers that are keys and values and nothing else."""
 
 
 class TransformersModel:
@@ -34,74 +57,221 @@ class TransformersModel:
             )
         self._torch: Any = require("torch", "Running a safetensors model")
         self._cache_class = require("transformers", "Running a safetensors model").DynamicCache
-        self._tokenizer, self._model = tokenizer, model
+        self.tokenizer, self._model = tokenizer, model
+        self._takes = frozenset(parameters)
         self._last_only = {"logits_to_keep": 1} if "logits_to_keep" in parameters else {}
-        self._cache: Any = None
+        kinds = {type(layer).__name__ for layer in self._cache_class(config=model.config).layers}
+        self.croppable = kinds <= set(_GROWING)
+        self._goes_on: bool | None = None
+        self._bytes_per_token = 0
         self.facts = facts
         self.template = template
         self.special_tokens: dict[str, str] = {
             key: str(value) for key, value in tokenizer.special_tokens_map.items() if isinstance(value, str)
         }
+        self.size = int(model.config.get_text_config().vocab_size)
         self._end_tokens = _end_tokens(model, tokenizer)
 
     def is_end(self, token: int) -> bool:
         return token in self._end_tokens
 
+    def token_text(self, token: int) -> str:
+        return str(self.tokenizer.decode([token], clean_up_tokenization_spaces=False))
+
     def encode(self, text: str, *, add_special: bool) -> list[int]:
-        return list(self._tokenizer(text, add_special_tokens=add_special, verbose=False)["input_ids"])
+        return list(self.tokenizer(text, add_special_tokens=add_special, verbose=False)["input_ids"])
 
     def decoder(self, prompt: Sequence[int]) -> WindowDecoder:
         def decode(tokens: Sequence[int]) -> str:
-            text: str = self._tokenizer.decode(
+            text: str = self.tokenizer.decode(
                 list(tokens), skip_special_tokens=True, clean_up_tokenization_spaces=False
             )
             return text
 
         return WindowDecoder(decode, prompt)
 
-    def keep(self, length: int) -> int:
-        held = 0 if self._cache is None else int(self._cache.get_seq_length())
-        if length == 0 or length > held:
-            self._cache = None
-            return 0
-        if length < held:
-            try:
-                # The only form that every version reads alike: remove this many.
-                self._cache.crop(length - held)
-            except (RuntimeError, ValueError, NotImplementedError, AttributeError):
-                self._cache = None
-            if self._cache is None or int(self._cache.get_seq_length()) != length:
-                # A sliding window has forgotten too much, or recurrent states cannot go back.
-                self._cache = None
-                return 0
-        return length
+    def begin(self) -> Row:
+        row = Row()
+        # Without its configuration the cache has growing layers only, which can be cut; a sliding window is then kept
+        # by the mask alone. States of other kinds need the layers that the configuration names.
+        cache = self._cache_class() if self.croppable else self._cache_class(config=self._model.config)
+        row.memory = Block(cache, [row], [0])
+        return row
 
-    def evaluate(self, tokens: Sequence[int], stop: threading.Event) -> Logits:
-        torch = self._torch
-        if self._cache is None:
-            self._cache = self._cache_class(config=self._model.config)
-        cache, self._cache = self._cache, None
-        try:
-            with torch.inference_mode():
-                ids = torch.tensor([list(tokens)], device=self.facts.device)
-                output = self._model(
-                    input_ids=ids, use_cache=True, return_dict=True, **{self._takes_cache: cache}, **self._last_only
-                )
-                logits: Logits = output.logits[0, -1].to(dtype=torch.float32, device="cpu").numpy()
-        except (torch.cuda.OutOfMemoryError, MemoryError) as error:
-            free(torch)
-            raise DoesNotFit(
-                "The memory ran out while the model answered.", "Shorten the prompt, or load it with a smaller context."
-            ) from error
-        except RuntimeError as error:
-            raise EngineError(f"torch failed: {first_line(error)}.") from error
-        # Only now: a pass that failed half-way leaves layers of different lengths, so its cache is lost.
-        self._cache = cache
-        return logits
+    def crop(self, row: Row, length: int) -> None:
+        if length >= len(row.tokens):
+            return
+        if length == 0 or not self.croppable:
+            fresh = self.begin()
+            self._give(fresh.memory.cache, row, [])
+        else:
+            self._give(view(row.memory, row, length), row, row.tokens[:length])
+
+    def fork(self, row: Row, length: int) -> Row:
+        twin = self.begin()
+        if length == 0 or not (self.croppable or length == len(row.tokens)):
+            return twin
+        cache = view(row.memory, row, length) if self.croppable else copy.deepcopy(row.memory.cache)
+        self._give(cache, twin, row.tokens[:length])
+        return twin
+
+    def park(self, row: Row) -> None:
+        """A row that is not computed is in nobody's way."""
+
+    def drop(self, row: Row) -> None:
+        row.tokens, row.memory = [], None
+
+    def bytes_of(self, row: Row) -> int:
+        return 0 if row.memory is None else bytes_of(row.memory.cache) // len(row.memory.rows)
+
+    def rows_at_once(self, shared: int, own: Sequence[int]) -> int:
+        if not self.croppable:
+            return min(len(own), MOST_ROWS)
+        # Half of what is free: growing by concatenation holds a layer twice for a moment.
+        room = self._free_bytes() // 2
+        longest, count = 0, 0
+        for tokens in own[:MOST_ROWS]:
+            longest = max(longest, shared + tokens)
+            if count and (count + 1) * longest * self._bytes_per_token > room:
+                break
+            count += 1
+        return count
+
+    def evaluate(
+        self, rows: Sequence[Row], tails: Sequence[Sequence[int]], stop: threading.Event
+    ) -> NDArray[np.float32]:
+        if len(rows) > 1 and not self.croppable:
+            # Recurrent states of rows of different lengths cannot be read in step.
+            return np.concatenate([self.evaluate([row], [tail], stop) for row, tail in zip(rows, tails, strict=True)])
+        if not self.croppable:
+            return self._evaluate_state(rows[0], tails[0], stop)
+        block, tails = self._together(rows, tails)
+        return self._in_steps(block, tails, max(1, CHUNK // len(rows)), stop)
 
     def close(self) -> None:
-        self._cache = self._model = self._tokenizer = None
+        self._model = self.tokenizer = None
         free(self._torch)
+
+    def _in_steps(
+        self, block: Block, tails: Sequence[Sequence[int]], step: int, stop: threading.Event
+    ) -> NDArray[np.float32]:
+        """Read tails of one length, `step` tokens a row at a time."""
+        for begin in range(0, len(tails[0]), step):
+            if stop.is_set():
+                raise Interrupted
+            logits = self._forward(block, [tail[begin : begin + step] for tail in tails])
+        return logits
+
+    def _evaluate_state(self, row: Row, tail: Sequence[int], stop: threading.Event) -> NDArray[np.float32]:
+        """As `evaluate`, for a row with a recurrent state."""
+        if self._goes_on is None:
+            self._goes_on = self._can_go_on()
+        step = CHUNK
+        if not self._goes_on:
+            if row.tokens and len(tail) > MOST_STEPS:
+                tail = [*row.tokens, *tail]
+                self.crop(row, 0)
+            step = 1 if row.tokens else len(tail)
+        return self._in_steps(row.memory, [tail], step, stop)
+
+    def _can_go_on(self) -> bool:
+        """Whether a pass of several tokens begins at the state it finds: some architectures begin anew, unless it is a
+        single token. Found out by trying."""
+        whole, parts = self.begin(), self.begin()
+        tokens = [2, 3, 4, 5, 6, 7]
+        once = self._forward(whole.memory, [tokens])
+        self._forward(parts.memory, [tokens[:3]])
+        twice = self._forward(parts.memory, [tokens[3:]])
+        tolerance = float(self._torch.finfo(self._model.dtype).eps) ** 0.5
+        return bool(np.abs(once - twice).max() <= tolerance * np.abs(once).max())
+
+    def _give(self, cache: Any, row: Row, tokens: list[int]) -> None:
+        """Make a cache the memory of a row, which leaves its block."""
+        row.tokens, row.memory = tokens, Block(cache, [row], [0])
+
+    def _together(self, rows: Sequence[Row], tails: Sequence[Sequence[int]]) -> tuple[Block, Sequence[Sequence[int]]]:
+        """A block of exactly these rows, and tails of one length.
+
+        Tails that are shorter than the longest begin earlier: the last tokens of what the row holds are read again, so
+        that all rows end in the same slot.
+        """
+        width = max(map(len, tails))
+        block: Block = rows[0].memory
+        if all(len(tail) == width for tail in tails) and all(row.memory is block for row in rows):
+            if len(rows) != len(block.rows):
+                block = select(self._torch, block, rows)
+                for row in rows:
+                    row.memory = block
+            return block, tails
+        wholes = [[*row.tokens, *tail] for row, tail in zip(rows, tails, strict=True)]
+        longest = max(map(len, wholes))
+        slots = longest - width
+        held = [max(0, len(whole) - width) for whole in wholes]
+        caches = [view(row.memory, row, length) for row, length in zip(rows, held, strict=True)]
+        cache = side_by_side(caches, held, slots) if slots and any(held) else self.begin().memory.cache
+        block = Block(cache, list(rows), [longest - len(whole) for whole in wholes])
+        for row, whole, length in zip(rows, wholes, held, strict=True):
+            row.tokens, row.memory = whole[:length], block
+        return block, [[NO_TOKEN] * (width - len(whole)) + whole[-width:] for whole in wholes]
+
+    def _forward(self, block: Block, tails: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        """One pass over tails of one length; block and rows are as before when it fails."""
+        torch, cache = self._torch, block.cache
+        before = [(layer, layer.keys, layer.values) for layer in layers_of(cache)] if self.croppable else []
+        try:
+            with torch.inference_mode():
+                output = self._model(
+                    **self._inputs(block, tails),
+                    **{self._takes_cache: cache},
+                    **self._last_only,
+                    use_cache=True,
+                    return_dict=True,
+                )
+                logits: NDArray[np.float32] = output.logits[:, -1].to(dtype=torch.float32, device="cpu").numpy()
+        except BaseException as error:
+            self._undo(block, before)
+            if isinstance(error, torch.cuda.OutOfMemoryError | MemoryError):
+                free(torch)
+                raise DoesNotFit(
+                    "The memory ran out while the model answered.",
+                    "Shorten the prompt, or load it with a smaller context.",
+                ) from error
+            if isinstance(error, RuntimeError):
+                raise EngineError(f"torch failed: {first_line(error)}.") from error
+            raise
+        for row, tail in zip(block.rows, tails, strict=True):
+            row.tokens.extend(token for token in tail if token != NO_TOKEN)
+        self._bytes_per_token = self._bytes_per_token or bytes_of(cache) // (block.slots * len(block.rows))
+        return logits
+
+    def _inputs(self, block: Block, tails: Sequence[Sequence[int]]) -> dict[str, Any]:
+        torch = self._torch
+        inputs = {"input_ids": torch.tensor(tails, device=self.facts.device).clamp_(min=0)}
+        if any(block.empty):
+            empty = torch.tensor(block.empty, device=self.facts.device)[:, None]
+            slots = torch.arange(block.slots + len(tails[0]), device=self.facts.device)[None]
+            inputs["attention_mask"] = (slots >= empty).long()
+            if "position_ids" in self._takes:
+                inputs["position_ids"] = (slots[:, block.slots :] - empty).clamp_(min=0)
+        return inputs
+
+    def _undo(self, block: Block, before: Sequence[tuple[Any, Any, Any]]) -> None:
+        """Put a block back as it was before a pass that failed half-way and left layers of different lengths."""
+        if before:
+            for layer, keys, values in before:
+                layer.keys, layer.values = keys, values
+        else:
+            for row in block.rows:
+                fresh = self.begin()
+                self._give(fresh.memory.cache, row, [])
+
+    def _free_bytes(self) -> int:
+        device = self.facts.device
+        if not device.startswith("cuda"):
+            return this_machine().available
+        cuda = self._torch.cuda
+        held_back = cuda.memory_reserved(device) - cuda.memory_allocated(device)
+        return int(cuda.mem_get_info(device)[0]) + int(held_back)
 
 
 def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:

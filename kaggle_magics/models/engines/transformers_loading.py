@@ -14,6 +14,7 @@ from typing import Any
 from kaggle_magics import memory
 from kaggle_magics.errors import CheckpointError, DoesNotFit, KaggleMagicsError
 from kaggle_magics.extras import require
+from kaggle_magics.models.engines.contexts import default_bytes
 from kaggle_magics.models.engines.decoding import LocalEngine
 from kaggle_magics.models.engines.protocol import EngineFacts
 from kaggle_magics.models.engines.transformers import TransformersModel, first_line, free
@@ -41,7 +42,7 @@ def load(plan: Plan) -> LocalEngine:
             context_length=plan.context_length,
         )
         local = TransformersModel(model, tokenizer, facts=facts, template=template_of(plan.checkpoint.path))
-        engine = LocalEngine(local)
+        engine = LocalEngine(local, kept_bytes=default_bytes(plan))
         warm_up(engine, plan)
         return engine
     except KaggleMagicsError:

@@ -1,0 +1,57 @@
+"""A constraint on an answer's tokens (a grammar, a schema, a list of choices): what an engine asks of it.
+
+An engine knows nothing of grammars. A `Constraint` belongs to a request and may serve many; for each answer it gives a
+`Matcher`, which follows the tokens and says which may come next. The engine asks about single tokens first, the likely
+ones, and for the mask of the whole vocabulary only when none of those is allowed.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Vocabulary(Protocol):
+    """The tokens of a loaded model, for a constraint that has to know them."""
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def tokenizer(self) -> Any:
+        """The library's own: a transformers tokenizer, or llama.cpp's `llama_vocab *`."""
+        ...
+
+    def is_end(self, token: int) -> bool:
+        """Whether this token ends an answer."""
+        ...
+
+    def token_text(self, token: int) -> str:
+        """A token's text by itself; part of a character shows as U+FFFD."""
+        ...
+
+
+class Matcher(Protocol):
+    """Follows one answer. Whether an answer may end is asked of it as whether an end token is allowed."""
+
+    def allows(self, token: int) -> bool:
+        """Whether `token` may come next."""
+        ...
+
+    def mask(self) -> NDArray[np.bool_]:
+        """Which tokens may come next, shape (vocabulary,)."""
+        ...
+
+    def advance(self, token: int) -> None:
+        """`token`, which was allowed, has been chosen."""
+        ...
+
+
+class Constraint(Protocol):
+    """What the answers to a request must obey. Safe to use for several answers at once."""
+
+    def begin(self, vocabulary: Vocabulary) -> Matcher:
+        """A matcher at the beginning of an answer."""
+        ...

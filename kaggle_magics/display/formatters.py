@@ -24,7 +24,7 @@ VIEWS = {
     "kaggle_magics.models.quantize.results.QuantizeEstimate": "quantized.estimate_view",
     "kaggle_magics.display.results.Measurements": "quantized.measurements_view",
     "kaggle_magics.session.SessionStatus": "models.status_view",
-    "kaggle_magics.display.results.Checkpoints": "models.checkpoints_view",
+    "kaggle_magics.display.results.Models": "model_list.models_view",
     "kaggle_magics.display.results.Hits": "documents.hits_view",
     "kaggle_magics.display.results.Collections": "documents.collections_view",
     "kaggle_magics.display.results.Chains": "chains.chains_view",

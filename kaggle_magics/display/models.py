@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kaggle_magics.display.bundle import View, count, facts, join, note, seconds, size, table
@@ -22,40 +21,6 @@ ORIGINS = {
     "huggingface": "Hugging Face cache",
     "path": "given path",
 }
-
-
-def checkpoints_view(checkpoints: Sequence[Checkpoint]) -> View:
-    """Models that are there, as a table."""
-    if not checkpoints:
-        return note("No model matches. %llm_models without a word lists all that are there.")
-    columns = (
-        "model",
-        "format",
-        "architecture",
-        "parameters",
-        "size",
-        "dtype",
-        "context",
-        "chat",
-        "origin",
-        "reference",
-    )
-    rows = [
-        (
-            found.name,
-            found.format,
-            found.architecture,
-            count(found.parameters) if found.parameters else None,
-            size(found.bytes),
-            found.dtype,
-            found.context_length or None,
-            "yes" if found.has_chat_template else "no",
-            found.origin,
-            found.handle or (found.name if found.origin == "bundled" else found.path),
-        )
-        for found in checkpoints
-    ]
-    return table("Models", columns, rows, numbers=("parameters", "size", "context"))
 
 
 def checkpoint_view(checkpoint: Checkpoint) -> View:
@@ -122,7 +87,10 @@ def status_view(status: SessionStatus) -> View:
 
 def _checkpoint_rows(found: Checkpoint) -> list[tuple[str, str]]:
     parameters = f", {count(found.parameters)} parameters" if found.parameters else ""
+    versions = ", ".join(map(str, found.versions))
+    rows = [("version", f"{found.handle} (at hand: {versions})")] if versions else []
     return [
+        *rows,
         ("from", f"{os.path.normpath(found.path)} ({ORIGINS.get(found.origin, found.origin)})"),
         ("format", f"{found.format}, {found.dtype}, {size(found.bytes)}"),
         ("architecture", f"{found.architecture}{parameters}"),

@@ -10,14 +10,14 @@ from kaggle_magics.extras import require
 
 if TYPE_CHECKING:
     from kaggle_magics.chains.run import ChainResult
-    from kaggle_magics.models.checkpoint import Checkpoint
+    from kaggle_magics.models.listing import ListedModel
     from kaggle_magics.models.quantize.measure import Measurement
     from kaggle_magics.rag.collection import CollectionFacts
     from kaggle_magics.rag.passages import Hit
 
 
-class Checkpoints(list["Checkpoint"]):
-    """Models that are there, best first."""
+class Models(list["ListedModel"]):
+    """Models that are there, best first; damaged ones say why."""
 
     def to_pandas(self) -> Any:
         """One row a model."""

@@ -147,6 +147,14 @@ class TerminalShow(Show):
         self._out = out or sys.stdout
         self._wrote = False
         self._wrote_in_part = False
+        self._line = False
+
+    def progress(self, label: str) -> None:
+        # One line that is written over; into a file it would be thousands.
+        if self._out.isatty():
+            self._out.write(f"\r\x1b[K{' '.join(escape.plain(label).split())}")
+            self._out.flush()
+            self._line = True
 
     def text(self, piece: str) -> None:
         self._write(piece)
@@ -169,10 +177,13 @@ class TerminalShow(Show):
             self._write("\n")
 
     def fail(self) -> None:
-        if self._wrote:
+        if self._wrote or self._line:
             self._write("\n")
 
     def _write(self, text: str) -> None:
+        if self._line:
+            self._out.write("\r\x1b[K")
+            self._line = False
         self._out.write(escape.plain(text))
         self._out.flush()
 

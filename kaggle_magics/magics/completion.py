@@ -5,11 +5,11 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import kaggle_magics
-from kaggle_magics.errors import KaggleMagicsError
 from kaggle_magics.magics.command import Command
+from kaggle_magics.models.kinds import Kind
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -88,15 +88,18 @@ _WORDS = {
     "store": ("chroma", "numpy"),
     "action": ("doctor",),
     "gguf_type": ("bf16", "f16", "q2_k", "q3_k_m", "q4_0", "q4_k_m", "q5_k_m", "q6_k", "q8_0"),
+    "kind": get_args(Kind),
 }
 
 
 def _references(session: Session, words: list[str]) -> Iterable[str]:
-    try:
-        found = session.models()
-    except KaggleMagicsError:
-        return []
-    return [name for checkpoint in found for name in (checkpoint.name, checkpoint.handle) if name]
+    """Aliases, and names and references by the paths alone: no header is read while somebody types."""
+    from kaggle_magics.models import catalog
+    from kaggle_magics.models.naming import cased
+
+    found = catalog.newest(catalog.locations())
+    names = {name for location in found for name in (location.name, cased(location))}
+    return [*session.aliases, *(name for name in names if not any(mark.isspace() for mark in name))]
 
 
 def _sources(session: Session, words: list[str]) -> Iterable[str]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
+import kaggle_magics
 from kaggle_magics.display import escape, formatters
 from kaggle_magics.errors import KaggleMagicsError
 from kaggle_magics.magics import completion
@@ -27,6 +28,8 @@ def load(shell: InteractiveShell) -> None:
     _configurables(shell).append(settings)
     formatters.register(shell)
     _register(shell, settings)
+    if settings.aliases:
+        _tell_aliases({}, settings.aliases)
     settings.observe(
         lambda change: _renew(shell, settings, change), names=list(KaggleMagics.class_trait_names(config=True))
     )
@@ -65,9 +68,19 @@ def _renew(shell: InteractiveShell, settings: KaggleMagics, change: Mapping[str,
     if change["name"] == "prefix":
         _unregister(shell)
         _register(shell, settings)
+    if change["name"] == "aliases":
+        _tell_aliases(change["old"], change["new"])
     defaults = settings.defaults()
     for _, _, function in _ours(shell):
         function.__doc__ = COMMANDS[function.__name__].help(settings.prefix, defaults)
+
+
+def _tell_aliases(old: Mapping[str, str], new: Mapping[str, str]) -> None:
+    """The session knows the aliases; those that were set in Python stay."""
+    aliases = kaggle_magics.get_session().aliases
+    for name in old:
+        aliases.pop(name, None)
+    aliases.update(new)
 
 
 def _register(shell: InteractiveShell, settings: KaggleMagics) -> None:

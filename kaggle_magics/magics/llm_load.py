@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kaggle_magics.display.bundle import note, size
-from kaggle_magics.display.stream import open_show
+from kaggle_magics.display.stream import Show, open_show
 from kaggle_magics.magics.arguments import Parser, one_of, whole
 from kaggle_magics.magics.call import Call
 from kaggle_magics.magics.command import command
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def _options(parser: Parser) -> None:
     parser.argument(
         "REF",
-        "Path, Kaggle handle, Hugging Face id, .gguf file, or a name of %llm_models.",
+        "Path, Kaggle handle, Hugging Face id, .gguf file, a name of %llm_models, hub:ID or kaggle:HANDLE.",
         nargs="?",
         complete="reference",
     )
@@ -46,6 +46,8 @@ def _options(parser: Parser) -> None:
 def llm_load(call: Call) -> LoadedModel | Plan:
     options = call.options
     reference = options.ref or call.settings.model or None
+    if not options.dry_run and not (reference or "").startswith("openai:"):
+        _fetch(call, reference)
     plan = call.session.plan(reference, dtype=options.dtype, context=options.context, device=options.device)
     if options.dry_run:
         call.store(plan)
@@ -59,3 +61,24 @@ def llm_load(call: Call) -> LoadedModel | Plan:
         output.finish(note(f"{model.name} is the current model."))
     call.store(model)
     return model
+
+
+def _fetch(call: Call, reference: str | None) -> None:
+    """Download what is not here yet, showing how far it is; nothing is shown where there is nothing to do."""
+    shows: list[Show] = []
+
+    def progress(line: str) -> None:
+        if shows:
+            shows[0].progress(line)
+        else:
+            shows.append(open_show(call.shell))
+            shows[0].begin(line)
+
+    try:
+        found = call.session.fetch(reference, on_progress=progress)
+    except BaseException:
+        for show in shows:
+            show.fail()
+        raise
+    for show in shows:
+        show.finish(note(f"{found.name} was downloaded to {found.path}"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from traitlets import Float, Int, List, TraitError, Unicode, validate
+from traitlets import Dict, Float, Int, List, TraitError, Unicode, validate
 from traitlets.config import Configurable
 
 from kaggle_magics.models.request import Sampling
@@ -15,6 +15,11 @@ class KaggleMagics(Configurable):
 
     prefix = Unicode("", help='Put before the name of every magic: "k_" makes %prompt %k_prompt.').tag(config=True)
     model = Unicode("", help="What %llm_load loads when it is given no reference.").tag(config=True)
+    aliases = Dict(
+        value_trait=Unicode(),
+        key_trait=Unicode(),
+        help='Your names for models: {"tiny": "qwen2.5/transformers/0.5b"}.',
+    ).tag(config=True)
     max_tokens = Int(_SAMPLING.max_tokens, help="Longest answer, in tokens.").tag(config=True)
     temperature = Float(_SAMPLING.temperature, help="0 is greedy; larger is more random.").tag(config=True)
     top_k = Int(_SAMPLING.top_k, help="Choose among the K most probable tokens; 0 is off.").tag(config=True)
@@ -36,7 +41,14 @@ class KaggleMagics(Configurable):
             raise TraitError(f"A prefix is letters, digits and underscores, not {prefix!r}.")
         return prefix
 
+    @validate("aliases")
+    def _aliases_are_names(self, proposal: dict[str, dict[str, str]]) -> dict[str, str]:
+        for name, target in proposal["value"].items():
+            if not name.strip() or name != name.strip() or not target.strip():
+                raise TraitError(f"An alias is a name and the model it stands for, not {name!r}: {target!r}.")
+        return proposal["value"]
+
     def defaults(self) -> dict[str, object]:
         """The present values of the options that have one, for the help of the magics."""
-        names = set(self.class_trait_names(config=True)) - {"prefix", "model"}
+        names = set(self.class_trait_names(config=True)) - {"prefix", "model", "aliases"}
         return {name: getattr(self, name) for name in names}

@@ -50,47 +50,40 @@ class Location:
         return replace(found, versions=self.versions) if self.versions else found
 
 
-@dataclass(frozen=True, slots=True)
-class Damaged:
-    """Something that looks like a model and cannot be used, and why."""
+def read_all() -> list[tuple[Location, Checkpoint | CheckpointError]]:
+    """Every model at hand, newest version of each, with its facts or why it cannot be used.
 
-    name: str
-    path: Path
-    origin: Origin
-    handle: str | None
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """All that was found: checkpoints, best first, and what is damaged."""
-
-    checkpoints: tuple[Checkpoint, ...]
-    damaged: tuple[Damaged, ...]
-
-
-def survey() -> Survey:
-    """Every model at hand, newest version of each: attached, cached, bundled; generators first, larger ones first."""
-    found: list[Checkpoint] = []
-    damaged: list[Damaged] = []
+    Attached before cached before bundled; in each, generators before other kinds, larger before smaller, damaged last.
+    """
     order = get_args(Kind)
-    for group in (attached(), cached(), bundled()):
-        read: list[Checkpoint] = []
-        for location in newest(group):
-            try:
-                read.append(location.read())
-            except CheckpointError as error:
-                damaged.append(Damaged(location.name, location.path, location.origin, location.handle, str(error)))
-        found += sorted(read, key=lambda each: (order.index(each.kind), -(each.parameters or 0), each.name))
-    return Survey(tuple(found), tuple(damaged))
+
+    def rank(entry: tuple[Location, Checkpoint | CheckpointError]) -> tuple[int, int, str]:
+        location, found = entry
+        if isinstance(found, CheckpointError):
+            return len(order), 0, location.name
+        return order.index(found.kind), -(found.parameters or 0), found.name
+
+    return [
+        entry
+        for group in (attached(), cached(), bundled())
+        for entry in sorted(((location, _read(location)) for location in newest(group)), key=rank)
+    ]
 
 
 def list_checkpoints(kind: Kind | None = "generator") -> list[Checkpoint]:
-    """The models of one kind at hand (None: of every kind), newest version of each, attached ones first, larger first.
+    """The models of one kind at hand (None: of every kind), newest version of each, in the order of `read_all`.
 
-    Files that are damaged are left out: `survey` has them, and naming one tells what is wrong with it.
+    Files that are damaged are left out: `read_all` has them, and naming one tells what is wrong with it.
     """
-    return [checkpoint for checkpoint in survey().checkpoints if kind in (None, checkpoint.kind)]
+    found = [checkpoint for _, checkpoint in read_all() if isinstance(checkpoint, Checkpoint)]
+    return [checkpoint for checkpoint in found if kind in (None, checkpoint.kind)]
+
+
+def _read(location: Location) -> Checkpoint | CheckpointError:
+    try:
+        return location.read()
+    except CheckpointError as error:
+        return error
 
 
 def locations() -> list[Location]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable, Sequence
 
@@ -9,6 +10,8 @@ from kaggle_magics import environment
 from kaggle_magics.errors import did_you_mean
 from kaggle_magics.models import catalog
 from kaggle_magics.models.catalog import Location
+from kaggle_magics.models.checkpoint import Checkpoint
+from kaggle_magics.models.naming import cased
 
 SHOWN = 8
 """How many names an error lists."""
@@ -37,18 +40,30 @@ def hint(text: str, locations: Sequence[Location]) -> str:
     attached = catalog.mounts()
     if unusable := _unusable(text, attached):
         return unusable
-    names = [name for location in locations for name in (location.name, location.key)]
-    near = did_you_mean(text, names)
+    near = _near(text, locations)
     return " ".join(filter(None, (near or there_is(locations, attached), get_it(text))))
+
+
+def _near(text: str, locations: Sequence[Location]) -> str | None:
+    """The hint "Did you mean ...?". Handles have so much in common that only nearly equal ones are near."""
+    if "/" not in text:
+        return did_you_mean(text, [location.name for location in locations])
+    handles = {cased(location).casefold(): cased(location) for location in locations}
+    near = difflib.get_close_matches(text.casefold(), handles, n=3, cutoff=0.8)
+    return f"Did you mean {' or '.join(handles[each] for each in near)}?" if near else None
 
 
 def there_is(locations: Sequence[Location] | None = None, attached: Sequence[str] | None = None) -> str:
     """One sentence: the models at hand; where none is attached, what is attached instead."""
     locations = catalog.locations() if locations is None else locations
     attached = catalog.mounts() if attached is None else attached
-    there = catalog.newest(location for location in locations if location.origin != "bundled")
+    there = [
+        cased(location)
+        for location, found in catalog.read_all()
+        if location.origin != "bundled" and isinstance(found, Checkpoint) and found.kind == "generator"
+    ]
     if there:
-        return f"There are: {listed(location.handle or location.name for location in there)}."
+        return f"There {'is' if len(there) == 1 else 'are'}: {listed(there)}."
     if attached:
         return f"Attached are {listed(attached)}; no model is in them."
     bundled = [location.name for location in locations]

@@ -46,22 +46,22 @@ def to_type(location: Location, locations: Sequence[Location]) -> str:
     """The shortest text that names this location and no other; its path where nothing else does."""
     for text in (without_version(location), location.key, location.name):
         if [found.path for found in chosen(text, locations)] == [location.path]:
-            return _quoted(text if text != without_version(location) else _cased(location))
-    return _quoted(str(location.path))
+            return quoted(text if text != without_version(location) else cased(location))
+    return quoted(str(location.path))
 
 
 def _without_owner(text: str, location: Location) -> bool:
     return text.partition("/")[2] in (location.key.casefold(), without_version(location))
 
 
-def _cased(location: Location) -> str:
-    """`without_version`, in the letter case of the files."""
+def cased(location: Location) -> str:
+    """A location's key less its version, in the letter case of the files."""
     parts = location.key.split("/")
     if location.version is not None and location.handle is not None:
         del parts[location.handle.count("/")]
     return "/".join(parts)
 
 
-def _quoted(text: str) -> str:
-    """As it is typed on the line of a magic."""
+def quoted(text: str) -> str:
+    """A reference as it is typed on the line of a magic."""
     return f'"{text}"' if any(mark.isspace() or mark == "'" for mark in text) else text

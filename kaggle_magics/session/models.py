@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kaggle_magics.errors import OptionError
 from kaggle_magics.generation.worker import Generation
-from kaggle_magics.models.catalog import list_checkpoints
 from kaggle_magics.models.checkpoint import Checkpoint
+from kaggle_magics.models.kinds import Kind
+from kaggle_magics.models.listing import ListedModel, list_models
 from kaggle_magics.models.loaded import LoadedModel, LoadOptions
 from kaggle_magics.models.plan import Plan
 from kaggle_magics.models.pool import ModelPool, OnProgress
@@ -26,6 +27,8 @@ class ModelCalls:
 
     def __init__(self) -> None:
         self._pool = ModelPool()
+        self.aliases: dict[str, str] = {}
+        """Names of your own for models: what each stands for."""
         self._running: set[Generation] = set()
 
     @property
@@ -38,9 +41,13 @@ class ModelCalls:
         """The model that answers when none is named."""
         return self._pool.current
 
-    def models(self) -> list[Checkpoint]:
-        """Every checkpoint that is attached, cached or bundled, read from headers only."""
-        return list_checkpoints()
+    def models(self, words: str = "", *, kind: Kind | None = None) -> list[ListedModel]:
+        """Every model that is attached, cached or bundled, read from headers only; `words` and `kind` filter."""
+        return list_models(words, kind=kind)
+
+    def fetch(self, reference: str | PathLike[str] | None, *, on_progress: OnProgress | None = None) -> Checkpoint:
+        """The checkpoint that a reference means, downloaded if it is `hub:` or `kaggle:` and not at hand yet."""
+        return self._resolve(reference, download=True, on_progress=on_progress)
 
     def plan(
         self,
@@ -55,8 +62,8 @@ class ModelCalls:
         allow_pickle: bool = False,
         trust_remote_code: bool = False,
     ) -> Plan:
-        """How `load` would run this model on this machine, without loading anything. Errors as `load`."""
-        options = LoadOptions(None, dtype, context, device, _adapter(adapter), allow_pickle, trust_remote_code)
+        """How `load` would run this model on this machine, without loading or downloading it. Errors as `load`."""
+        options = LoadOptions(None, dtype, context, device, self._adapter(adapter), allow_pickle, trust_remote_code)
         return self._pool.plan(self._resolve(reference), options, name=name, swap=swap)
 
     def load(
@@ -89,9 +96,11 @@ class ModelCalls:
             if dtype or device or adapter or allow_pickle or trust_remote_code:
                 raise OptionError("A server decides itself how its model runs.", "Only name and context can be given.")
             return self._pool.connect(reference, name=name, context=context, swap=swap)
-        options = LoadOptions(None, dtype, context, device, _adapter(adapter), allow_pickle, trust_remote_code)
+        options = LoadOptions(
+            None, dtype, context, device, self._adapter(adapter, on_progress), allow_pickle, trust_remote_code
+        )
         return self._pool.load(
-            self._resolve(reference),
+            self._resolve(reference, download=True, on_progress=on_progress),
             options,
             name=name,
             swap=swap,
@@ -105,7 +114,7 @@ class ModelCalls:
         """Make a GGUF file of the type `to`, such as "q4_k_m"; options: `models.quantize.asked.quantize_as_asked`."""
         from kaggle_magics.models.quantize.asked import quantize_as_asked
 
-        return quantize_as_asked(resolve(reference, kind=None), to, **options)
+        return quantize_as_asked(resolve(reference, kind=None, aliases=self.aliases), to, **options)
 
     def adopt(self, *things: Any, name: str | None = None, context: int | None = None) -> LoadedModel:
         """Make what was built elsewhere the current model; one of the same name is unloaded first.
@@ -138,11 +147,18 @@ class ModelCalls:
             generation.stop()
         return len(running)
 
-    def _resolve(self, reference: str | PathLike[str] | None) -> Checkpoint:
+    def _resolve(
+        self, reference: str | PathLike[str] | None, *, download: bool = False, on_progress: OnProgress | None = None
+    ) -> Checkpoint:
         # What no reference meant before is meant again, though there may be no room for a second one of it.
         chosen = self._pool.default_checkpoint() if reference is None else None
-        return chosen or resolve(reference)
+        return chosen or resolve(reference, aliases=self.aliases, download=download, on_progress=_in_words(on_progress))
+
+    def _adapter(self, adapter: str | PathLike[str] | None, on_progress: OnProgress | None = None) -> Path | None:
+        if adapter is None:
+            return None
+        return resolve_adapter(adapter, aliases=self.aliases, on_progress=_in_words(on_progress)).path
 
 
-def _adapter(adapter: str | PathLike[str] | None) -> Path | None:
-    return None if adapter is None else resolve_adapter(adapter).path
+def _in_words(on_progress: OnProgress | None) -> Callable[[object], None] | None:
+    return None if on_progress is None else lambda progress: on_progress(str(progress))

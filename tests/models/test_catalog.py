@@ -241,7 +241,7 @@ def test_a_wrong_name_gets_the_nearest_and_the_advice(tree: Path, make_folder: M
     with pytest.raises(ModelNotFound) as caught:
         resolve("gemna-2b-it")
     assert "Did you mean gemma-2b-it" in str(caught.value) and '"Add Input"' in str(caught.value)
-    with pytest.raises(ModelNotFound, match="There are: google/gemma/transformers/2b-it/2"):
+    with pytest.raises(ModelNotFound, match="There is: google/gemma/transformers/2b-it"):
         resolve("xyzzy")
 
 

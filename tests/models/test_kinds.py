@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from kaggle_magics.errors import CheckpointError, ModelNotFound
-from kaggle_magics.models.catalog import list_checkpoints, survey
+from kaggle_magics.models.catalog import list_checkpoints, read_all
 from kaggle_magics.models.checkpoint import read_checkpoint
 from kaggle_magics.models.reference import resolve, resolve_adapter
 
@@ -143,4 +143,7 @@ def test_adapters_that_cannot_be_used(tree: Path, make_adapter: Make) -> None:
     (make_adapter(tree / "empty") / "adapter_model.safetensors").unlink()
     with pytest.raises(CheckpointError, match="incomplete: it has no adapter_model"):
         resolve_adapter("empty")
-    assert {found.name for found in survey().damaged} == {"pickled", "empty"}
+    assert {location.name: isinstance(found, CheckpointError) for location, found in read_all()} == {
+        "pickled": True,
+        "empty": True,
+    }

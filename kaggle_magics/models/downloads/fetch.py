@@ -16,7 +16,7 @@ from kaggle_magics.models.checkpoint import Checkpoint, gguf_name
 from kaggle_magics.models.downloads import supervise, trouble
 from kaggle_magics.models.downloads.choose import RemoteFile, check_room, needed
 from kaggle_magics.models.downloads.remote import Remote
-from kaggle_magics.models.downloads.supervise import Client, Failure, OnProgress
+from kaggle_magics.models.downloads.supervise import Client, Failure, OnProgress, Progress
 from kaggle_magics.models.walk import find_models
 
 RESUMABLE_FROM = 8 * 2**20
@@ -44,6 +44,8 @@ def fetch(remote: Remote, *, on_progress: OnProgress | None = None) -> Checkpoin
     """
     if (found := at_hand(remote)) is not None:
         return found
+    if on_progress:
+        on_progress(Progress(remote.name, 0, 0))
     if remote.source == "hub":
         _from_hub(remote, on_progress)
         places = _places(remote)

@@ -32,6 +32,16 @@ class Progress:
     name: str
     done: int
     total: int
+    bytes_per_second: float = 0.0
+
+    def __str__(self) -> str:
+        if not self.done and not self.total:
+            return f"Fetching {self.name}"
+        of = f"{self.done / 1e9:.2f} of {self.total / 1e9:.2f} GB" if self.total else f"{self.done / 1e9:.2f} GB"
+        speed = f", {self.bytes_per_second / 1e6:.1f} MB/s" if self.bytes_per_second else ""
+        left = (self.total - self.done) / self.bytes_per_second if speed and self.total else 0.0
+        about = "" if left < 5 else f", {left:.0f} s left" if left < 100 else f", {left / 60:.0f} min left"
+        return f"Downloading {self.name}: {of}{speed}{about}"
 
 
 OnProgress = Callable[[Progress], None]
@@ -96,6 +106,7 @@ class Client:
     def follow(self, total: int, on_progress: OnProgress | None) -> str:
         """Tell progress until the files are there; the path they lie at. Raises as `hear`."""
         done = 0
+        first: tuple[int, float] | None = None
         if on_progress:
             on_progress(Progress(self._name, 0, total))
         for message in self._messages(self._stall):
@@ -103,8 +114,11 @@ class Client:
                 return str(message["path"])
             if message.get("done", 0) > done:
                 done, self._patience = message["done"], time.monotonic() + self._stall
+                # What was here already counts as done and is no speed.
+                first = first or (done, time.monotonic())
+                speed = (done - first[0]) / max(time.monotonic() - first[1], 0.2)
                 if on_progress:
-                    on_progress(Progress(self._name, min(done, total) if total else done, total))
+                    on_progress(Progress(self._name, min(done, total) if total else done, total, speed))
         self._died()
 
     def _messages(self, within: float) -> Iterator[dict[str, Any]]:

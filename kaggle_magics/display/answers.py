@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from kaggle_magics.display import escape, markdown
 from kaggle_magics.display.bundle import View, fold, join, note, seconds
+from kaggle_magics.models.templates.named import NAMED
 
 if TYPE_CHECKING:
     from kaggle_magics.code.check import CodeAnswer
@@ -21,11 +22,19 @@ ENDED = {
     "error": "ended by an error",
 }
 """What is said about an answer that did not end by itself."""
+NO_TEMPLATE = (
+    "this model has no chat template and read the text as it is "
+    f"(--template {', '.join(NAMED)} or none, here or with %llm_load, settles it)"
+)
 
 
 def answer_view(answer: Answer) -> View:
     """A model's answer as Markdown, with its footer."""
-    return join("answer", [body(answer.text), footer(answer)])
+    thoughts = None
+    if answer.reasoning.strip():
+        thought = f"<pre>{escape.code(answer.reasoning)}</pre>"
+        thoughts = View("thoughts", fold("What the model thought", thought), "", "")
+    return join("answer", [thoughts, body(answer.text), footer(answer)])
 
 
 def body(text: str) -> View:
@@ -64,16 +73,21 @@ def code_view(answer: CodeAnswer) -> View:
 def footer(answer: Answer) -> View:
     """Model, tokens, time, speed, the sampling that is not the default, and why the answer ended."""
     usage, card = answer.usage, answer.card
-    prompt = f"{usage.prompt_tokens} prompt tokens"
+    about = "about " if usage.estimated else ""
+    prompt = f"{about}{usage.prompt_tokens} prompt tokens"
     if usage.reused_tokens:
         prompt += f" ({usage.reused_tokens} reused)"
-    parts = [card.model, prompt, f"{usage.generated_tokens} generated", seconds(usage.seconds)]
+    parts = [card.model, prompt, f"{about}{usage.generated_tokens} generated", seconds(usage.seconds)]
+    if usage.estimated:
+        parts.append("tokens estimated: the server did not tell")
     if usage.tokens_per_second:
         parts.append(f"{usage.tokens_per_second:.1f} tokens/s")
     parts += not_default(card.sampling)
     ended = ENDED.get(answer.stop_reason)
     if answer.stop_reason == "length":
         ended = f"{ENDED['length']} (max_tokens {card.sampling.max_tokens})"
+    if card.template == "auto" and not card.chat_template:
+        ended = " · ".join(filter(None, (ended, NO_TEMPLATE)))
     return _foot(parts, ended)
 
 

@@ -42,6 +42,8 @@ def loaded_view(model: LoadedModel) -> View:
     engine = model.facts
     rows = _checkpoint_rows(model.checkpoint) if model.checkpoint else [("from", engine.library)]
     rows += _run_rows(f"{engine.engine} ({engine.library})", engine.device, engine.dtype, engine.context_length)
+    if model.template != "auto":
+        rows.append(("template", model.template))
     if model.plan:
         rows.append(("memory, estimated", size(model.plan.bytes)))
     rows += [("memory, measured growth", size(model.bytes_taken)), ("loaded in", seconds(model.seconds))]

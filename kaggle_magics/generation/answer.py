@@ -28,6 +28,8 @@ class RunCard:
     """Of kaggle_magics."""
     created: str
     """UTC, ISO 8601."""
+    chat_template: bool = True
+    """Whether the model has a template of its own, which "auto" means."""
     adapter: str | None = None
     """Where the LoRA adapter lies that it ran with."""
     quant: str | None = None
@@ -42,6 +44,8 @@ class Answer:
     stop_reason: StopReason
     usage: Usage
     card: RunCard
+    reasoning: str = field(default="", repr=False)
+    """What the model thought before, where the engine tells it apart from the answer."""
     value: Any = field(default=None, repr=False)
     """The parsed object when a schema was asked for."""
 

@@ -38,8 +38,9 @@ class Running:
             quant=self.model.plan.quant if self.model.plan else None,
             messages=self.request.messages,
             template=self.request.template,
+            chat_template=self.model.has_template,
             sampling=self.request.sampling,
             version=__version__,
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         )
-        return Answer(text=text, stop_reason=stop_reason, usage=usage, card=card)
+        return Answer(text=text, stop_reason=stop_reason, usage=usage, card=card, reasoning=self.generation.reasoning)

@@ -34,6 +34,7 @@ class Generation:
         self._stop = threading.Event()
         self._shown: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._texts: list[str] = []
+        self._thoughts: list[str] = []
         self._error: BaseException | None = None
         self._worker = threading.Thread(target=self._produce, name="kaggle_magics-generation", daemon=True)
         self.stop_reason: StopReason | None = None
@@ -44,6 +45,11 @@ class Generation:
     def text(self) -> str:
         """All text that has come so far."""
         return "".join(self._texts)
+
+    @property
+    def reasoning(self) -> str:
+        """What the model thought before it answered, where the engine tells the two apart."""
+        return "".join(self._thoughts)
 
     def stop(self) -> None:
         """Ask the engine to end within a token, from any thread; the stop reason is then "interrupted"."""
@@ -106,6 +112,8 @@ class Generation:
         try:
             for piece in self._engine.stream(self._request, self._stop):
                 self.stop_reason, self.usage = piece.stop_reason, piece.usage
+                if piece.reasoning:
+                    self._thoughts.append(piece.reasoning)
                 if piece.text:
                     self._texts.append(piece.text)
                     self._shown.put(piece.text)

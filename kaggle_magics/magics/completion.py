@@ -81,7 +81,7 @@ def _values(source: str, shell: InteractiveShell, words: list[str], symbol: str)
 
 
 _WORDS = {
-    "template": ("auto", "none"),
+    "template": ("alpaca", "auto", "chatml", "llama-2", "mistral", "none", "plain", "vicuna", "zephyr"),
     "mode": ("hybrid", "lexical", "vector"),
     "dtype": ("bfloat16", "float16", "float32"),
     "device": ("cpu", "cuda"),

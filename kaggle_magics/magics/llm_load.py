@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from kaggle_magics.display.bundle import note, size
 from kaggle_magics.display.stream import Show, open_show
+from kaggle_magics.errors import OptionError
 from kaggle_magics.magics.arguments import Parser, one_of, whole
 from kaggle_magics.magics.call import Call
 from kaggle_magics.magics.command import command
-from kaggle_magics.magics.options import output_option
+from kaggle_magics.magics.options import output_option, template_option
+from kaggle_magics.models.servers import is_endpoint
 
 if TYPE_CHECKING:
     from kaggle_magics.models.loaded import LoadedModel
@@ -19,7 +21,8 @@ if TYPE_CHECKING:
 def _options(parser: Parser) -> None:
     parser.argument(
         "REF",
-        "Path, Kaggle handle, Hugging Face id, .gguf file, a name of %llm_models, hub:ID or kaggle:HANDLE.",
+        "Path, Kaggle handle, Hugging Face id, .gguf file, a name of %llm_models, hub:ID, kaggle:HANDLE or "
+        "openai:URL#MODEL.",
         nargs="?",
         complete="reference",
     )
@@ -34,6 +37,7 @@ def _options(parser: Parser) -> None:
     parser.option(
         "--device", help="cpu, cuda or cuda:N; by default the GPU if the model fits on it.", complete="device"
     )
+    template_option(parser, "Chat template that stays with the model, for one that comes without.")
     parser.switch("--dry-run", help="Show how it would run and what it would take; load nothing.")
     output_option(parser)
 
@@ -46,7 +50,9 @@ def _options(parser: Parser) -> None:
 def llm_load(call: Call) -> LoadedModel | Plan:
     options = call.options
     reference = options.ref or call.settings.model or None
-    if not options.dry_run and not (reference or "").startswith("openai:"):
+    if is_endpoint(reference):
+        return _connect(call, reference)
+    if not options.dry_run:
         _fetch(call, reference)
     plan = call.session.plan(reference, dtype=options.dtype, context=options.context, device=options.device)
     if options.dry_run:
@@ -55,12 +61,34 @@ def llm_load(call: Call) -> LoadedModel | Plan:
     found = plan.checkpoint
     with open_show(call.shell) as output:
         output.begin(f"Loading {found.name} ({size(found.bytes)}) with {plan.engine} on {plan.device}")
-        model = call.session.load(
-            reference, name=options.name, dtype=options.dtype, context=options.context, device=options.device
-        )
+        model = _load(call, reference)
         output.finish(note(f"{model.name} is the current model."))
     call.store(model)
     return model
+
+
+def _connect(call: Call, reference: str) -> LoadedModel:
+    if call.options.dry_run:
+        raise OptionError("A server's model is not loaded here: there is nothing to plan.", "Leave --dry-run out.")
+    with open_show(call.shell) as output:
+        # The address is not repeated: what should not be in it is refused before it is shown.
+        output.begin("Connecting to the server")
+        model = _load(call, reference)
+        output.finish(note(f"{model.name} is the current model."))
+    call.store(model)
+    return model
+
+
+def _load(call: Call, reference: str | None) -> LoadedModel:
+    options = call.options
+    return call.session.load(
+        reference,
+        name=options.name,
+        dtype=options.dtype,
+        context=options.context,
+        device=options.device,
+        template=options.template,
+    )
 
 
 def _fetch(call: Call, reference: str | None) -> None:

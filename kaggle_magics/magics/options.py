@@ -39,10 +39,12 @@ def system_option(parser: Parser) -> None:
     parser.option("-s", "--system", help="System text, said before the prompt.", metavar="TEXT")
 
 
-def template_option(parser: Parser) -> None:
+def template_option(
+    parser: Parser, text: str = "auto: the model's own chat template; none: the text as it is; or a name."
+) -> None:
     parser.option(
         "--template",
-        help="auto: the model's own chat template; none: the text as it is; or a name.",
+        help=text,
         complete="template",
     )
 

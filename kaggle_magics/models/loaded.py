@@ -56,6 +56,8 @@ class LoadedModel:
     """What loading and warming took."""
     bytes_taken: int = 0
     """How much the process grew, measured; can be near 0 where weights are mapped from disk."""
+    template: str = "auto"
+    """What "auto" means for it: its own chat template, or a named one that was given when it was loaded."""
     adopted: str | None = None
     """What of the notebook's it runs on, such as "a transformers model": that memory is not ours to free."""
     things: tuple[Any, ...] | None = field(default=None, repr=False)
@@ -78,6 +80,11 @@ class LoadedModel:
         if self.checkpoint:
             return str(self.checkpoint.path)
         return self.adopted or self.facts.library
+
+    @property
+    def has_template(self) -> bool:
+        """Whether it comes with a chat template; where that cannot be known, it is taken to."""
+        return self.checkpoint.has_chat_template if self.checkpoint else True
 
     @property
     def adapter(self) -> str | None:

@@ -115,16 +115,24 @@ class ModelPool:
     def connect(
         self, reference: str, *, name: str | None = None, context: int | None = None, swap: bool = False
     ) -> LoadedModel:
-        """Make a model on a server (`openai:URL#model`) the current one. Errors as `endpoint.connect`."""
+        """Make a model on a server (`openai:URL#model`) the current one. Errors as `endpoint.connect`.
+
+        The same model of the same server again is only made current.
+        """
         from kaggle_magics.models.engines import endpoint
 
         with self._changing:
             server = endpoint.parse(reference)
             if server is None:
                 raise OptionError(f"{reference!r} names no server.", "Write openai:URL#model.")
+            started = time.perf_counter()
             engine = endpoint.connect(server, context=context)
-            name = self._checked(name or engine.reference.model or "server")
-            return self._replace(self._leaving(name, swap), lambda: LoadedModel(name, engine))
+            name = self._free_name(engine.reference.name, engine.facts.library) if name is None else self._checked(name)
+            there, leaving = self.loaded.get(name), self._leaving(name, swap)
+            if there is not None and there.facts == engine.facts:
+                return self._only_switch(there, leaving)
+            seconds = time.perf_counter() - started
+            return self._replace(leaving, lambda: LoadedModel(name, engine, seconds=seconds))
 
     def unload(self, name: str | None = None) -> int:
         """Free a model (the current one by default), once its answer has ended; bytes given back, measured."""
@@ -152,18 +160,18 @@ class ModelPool:
         return next((model.checkpoint for model in self.loaded.values() if model.by_default), None)
 
     def _name(self, name: str | None, checkpoint: Checkpoint) -> str:
-        return self._free_name(checkpoint) if name is None else self._checked(name)
+        return self._free_name(checkpoint.name, str(checkpoint.path)) if name is None else self._checked(name)
 
     def _checked(self, name: str) -> str:
         if not isinstance(name, str) or not name.strip():
             raise OptionError(f"name must be text that is not empty, not {name!r}.")
         return name
 
-    def _free_name(self, checkpoint: Checkpoint) -> str:
-        """The checkpoint's name; with a number behind it when another checkpoint is loaded under that name."""
-        name, number = checkpoint.name, 2
-        while name in self.loaded and self.loaded[name].source != str(checkpoint.path):
-            name, number = f"{checkpoint.name}-{number}", number + 1
+    def _free_name(self, wanted: str, source: str) -> str:
+        """The name; with a number behind it when a model from elsewhere is loaded under that name."""
+        name, number = wanted, 2
+        while name in self.loaded and self.loaded[name].source != source:
+            name, number = f"{wanted}-{number}", number + 1
         return name
 
     def _leaving(self, name: str, swap: bool) -> list[LoadedModel]:

@@ -171,6 +171,8 @@ class Session(ModelCalls):
     def generating(self, request: Request, *, model: str | None = None) -> Iterator[Running]:
         """A request that is about to run, alone on its model, and that `stop` can reach."""
         loaded = self.model(model)
+        if request.template == "auto":
+            request = replace(request, template=loaded.template)
         if request.sampling.seed is None:
             request = replace(request, sampling=replace(request.sampling, seed=secrets.randbelow(2**32)))
         running = Running(loaded, request, Generation(loaded.engine, request))

@@ -16,6 +16,8 @@ from kaggle_magics.models.loaded import LoadedModel, LoadOptions
 from kaggle_magics.models.plan import Plan
 from kaggle_magics.models.pool import ModelPool, OnProgress
 from kaggle_magics.models.reference import resolve, resolve_adapter
+from kaggle_magics.models.servers import is_endpoint
+from kaggle_magics.models.templates import check_name
 
 if TYPE_CHECKING:
     from kaggle_magics.models.quantize.measure import Measurement
@@ -75,6 +77,7 @@ class ModelCalls:
         context: int | None = None,
         device: str | None = None,
         adapter: str | PathLike[str] | None = None,
+        template: str | None = None,
         swap: bool = False,
         allow_pickle: bool = False,
         trust_remote_code: bool = False,
@@ -82,7 +85,9 @@ class ModelCalls:
     ) -> LoadedModel:
         """Find, plan, load and warm a model, and make it the current one.
 
-        `reference` None takes the best attached model that fits, else the bundled one. `context` is in tokens.
+        `reference` None takes the best attached model that fits, else the bundled one; `openai:URL#model` is one that a
+        server runs. `context` is in tokens. `template` names the chat template that stays with the model, for one that
+        comes without.
         `adapter` is a LoRA adapter: a PEFT folder, or a `.gguf` for GGUF models. Loading what is loaded already, in the
         same way, only makes it current; in another way it replaces it. `swap` unloads the current model first, so that
         there are never two in memory. `allow_pickle` reads pickled weights and `trust_remote_code` runs Python code
@@ -92,21 +97,28 @@ class ModelCalls:
         Raises `ModelNotFound`, `DoesNotFit`, `CheckpointError`, `OptionError` or `MissingExtra`; the models loaded
         before stay.
         """
-        if isinstance(reference, str) and reference.strip().startswith("openai:"):
+        if template is not None:
+            check_name(template)
+        if is_endpoint(reference):
             if dtype or device or adapter or allow_pickle or trust_remote_code:
-                raise OptionError("A server decides itself how its model runs.", "Only name and context can be given.")
-            return self._pool.connect(reference, name=name, context=context, swap=swap)
-        options = LoadOptions(
-            None, dtype, context, device, self._adapter(adapter, on_progress), allow_pickle, trust_remote_code
-        )
-        return self._pool.load(
-            self._resolve(reference, download=True, on_progress=on_progress),
-            options,
-            name=name,
-            swap=swap,
-            by_default=reference is None,
-            on_progress=on_progress,
-        )
+                raise OptionError(
+                    "A server decides itself how its model runs.", "Only name, context and template can be given."
+                )
+            model = self._pool.connect(reference, name=name, context=context, swap=swap)
+        else:
+            options = LoadOptions(
+                None, dtype, context, device, self._adapter(adapter, on_progress), allow_pickle, trust_remote_code
+            )
+            model = self._pool.load(
+                self._resolve(reference, download=True, on_progress=on_progress),
+                options,
+                name=name,
+                swap=swap,
+                by_default=reference is None,
+                on_progress=on_progress,
+            )
+        model.template = template or model.template
+        return model
 
     def quantize(
         self, reference: str | PathLike[str], *, to: str | Iterable[str], **options: Any

@@ -11,7 +11,7 @@ import pytest
 from kaggle_magics.chains.run import ChainResult, StepResult
 from kaggle_magics.code.check import Check, CodeAnswer
 from kaggle_magics.display import bundle, theme
-from kaggle_magics.display.answers import answer_view, code_view, fields_note
+from kaggle_magics.display.answers import answer_view, code_view, fields_note, footer
 from kaggle_magics.display.chains import chain_view
 from kaggle_magics.display.documents import grounded_view, hits_view
 from kaggle_magics.display.formatters import VIEWS
@@ -183,3 +183,19 @@ def test_views_hold_no_script() -> None:
     view = bundle.join("x", [answer_view(ANSWER), None, bundle.note("<script>")])
     assert "<script" not in view.mime()["text/html"]
     assert view.html in view.mime()["text/html"]
+
+
+def test_a_model_without_a_chat_template_says_so_with_the_names_to_choose_from() -> None:
+    card = replace(CARD, chat_template=False)
+    line = footer(replace(ANSWER, card=card)).text
+    assert "no chat template" in line and "alpaca, chatml, llama-2, mistral, plain, vicuna, zephyr or none" in line
+    for named in ("none", "chatml"):
+        assert "no chat template" not in footer(replace(ANSWER, card=replace(card, template=named))).text
+    assert "no chat template" not in footer(ANSWER).text
+
+
+def test_estimated_tokens_are_marked() -> None:
+    usage = replace(ANSWER.usage, estimated=True)
+    line = footer(replace(ANSWER, usage=usage)).text
+    assert f"about {usage.prompt_tokens} prompt tokens" in line and "estimated" in line
+    assert "about" not in footer(ANSWER).text

@@ -283,6 +283,20 @@ def test_an_option_that_the_server_does_not_take(server: Any, status: int, body:
     assert "does not take this top_k" in line and "Leave --top-k out" in line
 
 
+def test_several_options_that_the_server_does_not_take(server: Any) -> None:
+    """As `transformers serve` refuses them."""
+    unknown = {"repeat_penalty", "repetition_penalty", "min_p", "top_k"}
+
+    def answer(exchange: Any) -> None:
+        named = unknown & exchange.body.keys()
+        exchange.json({"detail": f"Unexpected fields in the request: {named}"}, 422) if named else exchange.say("fine")
+
+    server.script = [answer]
+    line = fails(server.connect(), OptionError, top_k=5, min_p=0.1, repeat_penalty=1.1)[0]
+    assert "Leave --top-k and --min-p and --repeat-penalty out" in line and len(server.asked) == 1
+    assert "Leave --repeat-penalty out" in fails(server.connect(), OptionError, repeat_penalty=1.1)[0]
+
+
 def test_a_temperature_that_the_model_does_not_take(server: Any) -> None:
     message = "Unsupported value: 'temperature' does not support 0 with this model."
     assert "--temperature 1" in refuse(server, 400, message, OptionError, param="temperature")

@@ -18,8 +18,9 @@ _CONTINUE = "CONTINUE_FROM_HERE "
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A prompt's text. `is_chat` tells that a template wrote it; `complete`, that it also writes the special tokens at
-    the start, so that the tokenizer must add none; `continues`, that it ends within the assistant's turn."""
+    """A prompt's text. `is_chat` tells that a template wrote it and an answer begins there, so that white space before
+    it is no part of it; `complete`, that the template also writes the special tokens at the start, so that the
+    tokenizer must add none; `continues`, that the text ends within the assistant's turn."""
 
     text: str
     is_chat: bool
@@ -52,11 +53,11 @@ def render(
         assert own is not None
         # As transformers does: the model's own template says all there is, BOS included where the model wants one.
         text = _fitted(own, request.messages, {**special_tokens, **given})
-        return Rendered(text, is_chat=True, complete=True, continues=continues)
+        return Rendered(text, is_chat=not continues, complete=True, continues=continues)
     tokens = {"bos_token": "", "eos_token": "", **special_tokens}
     text = _fitted(NAMED[request.template], request.messages, {**tokens, **given})
     bos = tokens["bos_token"]
-    return Rendered(text, is_chat=True, complete=bool(bos) and text.startswith(bos), continues=continues)
+    return Rendered(text, is_chat=not continues, complete=bool(bos) and text.startswith(bos), continues=continues)
 
 
 def check_name(template: str) -> None:

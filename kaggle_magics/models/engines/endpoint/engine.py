@@ -193,12 +193,13 @@ class EndpointEngine:
             # OpenAI's reasoning models have renamed it.
             self._renamed["max_tokens"] = "max_completion_tokens"
             return True
-        unknown = refusal.unknown_parameter(tuple(sent))
-        both = {"repeat_penalty", "repetition_penalty"}
-        may_go = unknown in DROPPABLE or (unknown in both and both <= sent.keys())
-        if unknown is None or not may_go:
+        unknown = set(refusal.unknown_parameters(tuple(sent)))
+        # One of these two names is always unknown.
+        names = {"repeat_penalty", "repetition_penalty"}
+        droppable = DROPPABLE | (names if len(names & unknown) == 1 and names <= sent.keys() else set())
+        if not unknown or unknown - droppable:
             return False
-        self._without.add(unknown)
+        self._without |= unknown
         return True
 
     def _refused(self, client: Client, refusal: Refusal, path: str, sent: Mapping[str, Any]) -> KaggleMagicsError:

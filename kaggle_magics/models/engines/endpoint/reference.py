@@ -11,8 +11,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from kaggle_magics.credentials import Secret, secret
 from kaggle_magics.errors import OptionError
+from kaggle_magics.models.servers import PREFIX, is_endpoint
 
-PREFIX = "openai:"
 PUBLIC = "https://api.openai.com/v1"
 """Where `openai:#model` goes when OPENAI_BASE_URL is not set."""
 FORM = "Write openai:URL#model, such as openai:http://127.0.0.1:8000/v1#my-model."
@@ -48,7 +48,7 @@ def parse(reference: object) -> EndpointReference | None:
     http. Raises `OptionError` for an address that cannot be, and for one that holds a password, a key or a query: what
     is typed into a cell is saved with the notebook.
     """
-    if not isinstance(reference, str) or not reference.strip().casefold().startswith(PREFIX):
+    if not is_endpoint(reference):
         return None
     address, _, model = reference.strip()[len(PREFIX) :].partition("#")
     given = address.strip() or os.environ.get("OPENAI_BASE_URL", "").strip() or PUBLIC

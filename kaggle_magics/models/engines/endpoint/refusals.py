@@ -50,15 +50,14 @@ class Refusal:
             self.status in (400, 413, 422, 500) and bool(_CONTEXT.search(self.message))
         )
 
-    def unknown_parameter(self, sent: Sequence[str]) -> str | None:
-        """The parameter among `sent` that the server does not take, if that is what it complains of."""
+    def unknown_parameters(self, sent: Sequence[str]) -> list[str]:
+        """The parameters among `sent` that the server does not take, if that is what it complains of."""
         if self.status not in (400, 422, 500) or not _UNKNOWN.search(f"{self.message} {self.code}"):
-            return None
+            return []
         options = [name for name in sent if name not in ("model", "messages", "prompt", "stream")]
         if self.parameter in options:
-            return self.parameter
-        named = [name for name in options if re.search(rf"(?<![\w]){re.escape(name)}(?![\w])", self.message)]
-        return max(named, key=len, default=None)
+            return [self.parameter]
+        return [name for name in options if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", self.message)]
 
 
 def read_refusal(head: Head, body: bytes) -> Refusal:
@@ -101,11 +100,13 @@ def explain(
             f"The prompt and the answer are too long for {reference.model}{said}.",
             "Shorten the prompt, or ask for fewer tokens with --max-tokens.",
         )
-    if parameter := refusal.unknown_parameter(sent):
-        option = f"--{parameter.replace('_', '-')}"
+    if unknown := refusal.unknown_parameters(sent):
+        # vLLM's name for it is sent beside llama-server's.
+        unknown = [name for name in unknown if name != "repetition_penalty"] or ["repeat_penalty"]
+        options = " and ".join(f"--{name.replace('_', '-')}" for name in unknown)
         # The temperature is always sent: 0 is our default, not the server's.
-        hint = "Give another value: --temperature 1" if parameter == "temperature" else f"Leave {option} out."
-        return OptionError(f"{host} does not take this {parameter} for {reference.model}{said}.", hint)
+        hint = "Give another value: --temperature 1" if unknown == ["temperature"] else f"Leave {options} out."
+        return OptionError(f"{host} does not take this {', '.join(unknown)} for {reference.model}{said}.", hint)
     if status == 404 and _is_about_model(refusal):
         near = did_you_mean(reference.model or "", models)
         there = f"There are: {', '.join(models[:8])}." if models else f"List them at {reference.url}/models."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from kaggle_magics.models.request import Message, Sampling, StopReason, Usage
+from kaggle_magics.models.request import Message, Sampling, StopReason, TokenProbability, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,8 @@ class Answer:
     """What the model thought before, where the engine tells it apart from the answer."""
     value: Any = field(default=None, repr=False)
     """The parsed object when a schema was asked for."""
+    tokens: tuple[TokenProbability, ...] = field(default=(), repr=False)
+    """The answer's tokens with their probabilities, where the request asked for them (`logprobs`)."""
 
     def fields(self) -> dict[str, Any]:
         """Its own fields by name: what an answer of a richer kind is made from."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kaggle_magics.errors import OptionError
-from kaggle_magics.generation.worker import Generation
+from kaggle_magics.generation.worker import Worker
 from kaggle_magics.models.checkpoint import Checkpoint
 from kaggle_magics.models.kinds import Kind
 from kaggle_magics.models.listing import ListedModel, list_models
@@ -31,7 +31,7 @@ class ModelCalls:
         self._pool = ModelPool()
         self.aliases: dict[str, str] = {}
         """Names of your own for models: what each stands for."""
-        self._running: set[Generation] = set()
+        self._running: set[Worker[Any]] = set()
 
     @property
     def loaded(self) -> Mapping[str, LoadedModel]:

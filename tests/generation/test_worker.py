@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from kaggle_magics.errors import DoesNotFit, EngineError, OptionError
-from kaggle_magics.generation.worker import Generation
+from kaggle_magics.generation.worker import Generation, TableGeneration
 from kaggle_magics.models.request import Piece, Request, Sampling
 from kaggle_magics.testing import ScriptedEngine
 
@@ -130,3 +130,47 @@ def test_leaving_the_iterator_early_stops_the_engine() -> None:
         break
     time.sleep(0.05)
     assert not workers()
+
+
+def table(*texts: str) -> list[Request]:
+    return [Request.ask(text) for text in texts]
+
+
+def test_a_table_keeps_its_order_and_tells_of_every_row() -> None:
+    engine = ScriptedEngine([lambda request: request.messages[-1].content + "!", OptionError("no")])
+    generation = TableGeneration(engine, table("a b", "c", "d e f"))
+    seen: list[tuple[int, str]] = []
+    generation.run(lambda shown: seen.append((shown[0], shown[1].text)))
+    assert [(row.text, row.stop_reason) for row in generation.answers] == [
+        ("a b!", "end"),
+        ("no", "error"),
+        ("d e f!", "end"),
+    ]
+    assert [text for index, text in seen if index == 2 and text] == ["d", " e", " f!"]
+    assert not workers()
+
+
+def test_the_stop_button_keeps_the_rows_that_are_done() -> None:
+    engine = ScriptedEngine(["done", "word " * 10_000, "never"], seconds_per_token=0.01)
+    generation = TableGeneration(engine, table("a", "b", "c"))
+
+    def press(shown: tuple[int, Piece]) -> None:
+        if shown[0] == 1:
+            raise KeyboardInterrupt
+
+    generation.run(press)
+    assert [row.stop_reason for row in generation.answers] == ["end", "interrupted", "interrupted"]
+    assert generation.answers[0].text == "done" and generation.answers[1].text.startswith("word")
+    # The third was not begun.
+    assert generation.answers[2].text == "" and generation.answers[2].usage is not None
+    assert len(engine.requests) == 2 and not workers()
+
+
+def test_a_table_that_loses_a_row_is_reported() -> None:
+    class Forgetful(ScriptedEngine):
+        def stream_many(self, requests, stop):  # type: ignore[no-untyped-def]
+            yield from super().stream_many(requests[:1], stop)
+
+    with pytest.raises(EngineError, match="without saying why"):
+        TableGeneration(Forgetful(), table("a", "b")).run()
+    assert not TableGeneration(ScriptedEngine(), []).answers

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+import threading
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 
 pytest.importorskip("langchain_core", reason="the extra `langchain` is not installed")
 
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, SystemMessage
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.runnables import RunnableConfig
 
-from kaggle_magics.errors import ModelNotLoaded, OptionError
+from kaggle_magics.errors import EngineError, ModelNotLoaded, OptionError
 from kaggle_magics.interop.langchain import SessionChatModel
+from kaggle_magics.models.request import Piece, Request
 from kaggle_magics.session import Session
 from kaggle_magics.testing import ScriptedEngine
 
@@ -73,9 +78,48 @@ def test_conversations_and_a_default_system_text(session: Session) -> None:
     assert engine.requests[1].messages[0].content == "Be short."
 
 
-def test_batches_wait_for_each_other(session: Session) -> None:
-    session.adopt(ScriptedEngine([lambda request: request.messages[-1].content.upper()]), name="scripted")
-    assert [reply.text for reply in session.as_langchain().batch(["a", "b", "c", "d"])] == ["A", "B", "C", "D"]
+class CountingEngine(ScriptedEngine):
+    """Shouts back; says which calls it got."""
+
+    def __init__(self) -> None:
+        super().__init__([lambda request: request.messages[-1].content.upper()])
+        self.calls: list[int] = []
+
+    def stream_many(self, requests: Sequence[Request], stop: threading.Event) -> Iterator[tuple[int, Piece]]:
+        self.calls.append(len(requests))
+        for index, piece in super().stream_many(list(reversed(requests)), stop):
+            yield len(requests) - 1 - index, piece
+
+
+def test_a_batch_is_one_call_of_the_engine_and_keeps_its_order(session: Session) -> None:
+    engine = CountingEngine()
+    session.adopt(engine, name="scripted")
+    told: list[tuple[str, str]] = []
+
+    class Listener(BaseCallbackHandler):
+        def on_llm_end(self, response: Any, **kwargs: Any) -> None:
+            told.append((response.generations[0][0].text, str(kwargs["tags"])))
+
+    configs: list[RunnableConfig] = [{"callbacks": [Listener()], "tags": [tag]} for tag in "1234"]
+    replies = session.as_langchain().batch(["a", "b", "c", "d"], configs, stop=["Z"])
+    assert [reply.text for reply in replies] == ["A", "B", "C", "D"]
+    assert [reply.usage_metadata["output_tokens"] for reply in replies] == [1] * 4
+    assert engine.calls == [4] and all(request.sampling.stop == ("Z",) for request in engine.requests)
+    assert told == [("A", "['1']"), ("B", "['2']"), ("C", "['3']"), ("D", "['4']")]
+    prompt = ChatPromptTemplate.from_template("say {word}")
+    chain = prompt | session.as_langchain() | StrOutputParser()
+    assert chain.batch([{"word": word} for word in "xyz"]) == ["SAY X", "SAY Y", "SAY Z"]
+    assert asyncio.run(session.as_langchain().abatch(["p", "q"]))[1].text == "Q"
+    assert engine.calls == [4, 3, 2]
+
+
+def test_a_failing_row_of_a_batch_fails_alone(session: Session) -> None:
+    session.adopt(ScriptedEngine(["one", OptionError("too long"), "three"]), name="scripted")
+    replies = session.as_langchain().batch(["a", "b", "c"], return_exceptions=True)
+    assert [getattr(reply, "text", None) for reply in replies] == ["one", None, "three"]
+    assert isinstance(replies[1], EngineError) and "too long" in str(replies[1])
+    with pytest.raises(EngineError, match="too long"):
+        session.as_langchain().batch(["a", "b", "c"])
 
 
 def test_what_cannot_be_sent_is_refused(session: Session) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from kaggle_magics.errors import ChainError, CollectionError, EngineError, ModelNotLoaded, OptionError
+from kaggle_magics.models.request import Request, Sampling
 from kaggle_magics.session import Session
 from kaggle_magics.testing import ScriptedEngine
 
@@ -148,3 +149,17 @@ def test_close_frees_everything_and_can_be_called_twice(session: Session) -> Non
     session.close()
     session.close()
     assert engine.closed and session.loaded == {} and session.last is None and session.current is None
+
+
+def test_a_table_of_requests(session: Session) -> None:
+    engine = ScriptedEngine([lambda request: request.messages[-1].content.upper()])
+    session.adopt(engine, name="scripted")
+    seen: list[tuple[int, str]] = []
+    answers = session.generate_many(
+        [Request.ask("one"), Request.ask("two", sampling=Sampling(seed=7))],
+        on_piece=lambda index, piece: seen.append((index, piece.text)),
+    )
+    assert [answer.text for answer in answers] == ["ONE", "TWO"]
+    assert answers[0].card.sampling.seed is not None and answers[1].card.sampling.seed == 7
+    assert [piece for piece in seen if piece[1]] == [(0, "ONE"), (1, "TWO")]
+    assert session.generate_many([]) == []

@@ -7,8 +7,10 @@ level or two deeper. So the tree is searched, within bounds, and the handle is r
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import get_args
 
@@ -17,7 +19,7 @@ from kaggle_magics.errors import CheckpointError
 from kaggle_magics.models import caches
 from kaggle_magics.models.checkpoint import Checkpoint, Origin, gguf_name, read_checkpoint
 from kaggle_magics.models.kinds import Kind
-from kaggle_magics.models.walk import find_models
+from kaggle_magics.models.walk import MAX_IN_FOLDER, find_models
 
 POCKET = Path(__file__).parent / "pocket"
 """The bundled model's folder."""
@@ -79,11 +81,30 @@ def list_checkpoints(kind: Kind | None = "generator") -> list[Checkpoint]:
     return [checkpoint for checkpoint in found if kind in (None, checkpoint.kind)]
 
 
+_known: dict[Location, tuple[object, Checkpoint]] = {}
+"""Facts that were read before, with what the files looked like then; a list of many models is asked for often."""
+
+
 def _read(location: Location) -> Checkpoint | CheckpointError:
+    looks = _looks(location.path)
+    if looks is not None and (known := _known.get(location)) is not None and known[0] == looks:
+        return known[1]
     try:
-        return location.read()
+        found = location.read()
     except CheckpointError as error:
         return error
+    _known[location] = (looks, found)
+    return found
+
+
+def _looks(path: Path) -> object:
+    """Names, sizes and times of a model's files; None where they cannot be told."""
+    try:
+        # All parts of a split GGUF begin alike.
+        files = path.iterdir() if path.is_dir() else path.parent.glob(f"{glob.escape(gguf_name(path))}*")
+        return [(file.name, (status := file.stat()).st_size, status.st_mtime_ns) for file in sorted(files)]
+    except OSError:
+        return None
 
 
 def locations() -> list[Location]:
@@ -100,17 +121,22 @@ def attached() -> list[Location]:
 def mounts() -> list[str]:
     """What is attached, models or not: handles of models and names of datasets, by their folders alone."""
     root, found = environment.input_root(), []
-    patterns = ("models/*/*/*/*/*", "m/*/*/*/*/*", "datasets/*/*", "notebooks/*/*", "competitions/*", "*")
-    for pattern in patterns:
-        for folder in sorted(root.glob(pattern)):
-            parts = folder.relative_to(root).parts
-            if parts[0] in ("models", "m", "datasets", "notebooks", "competitions"):
-                if len(parts) > 1:
-                    found.append("/".join(parts[1:]))
-            elif folder.is_dir():
-                versions = [each for each in folder.glob("*/*/*") if each.parent.parent.name.lower() in _FRAMEWORKS]
-                found += ["/".join(each.relative_to(root).parts) for each in sorted(versions)] or [folder.name]
+    for pattern in ("models/*/*/*/*/*", "m/*/*/*/*/*", "datasets/*/*", "notebooks/*/*", "competitions/*"):
+        found += ["/".join(folder.relative_to(root).parts[1:]) for folder in sorted(root.glob(pattern))]
+    for folder in sorted(root.glob("*")):
+        if folder.name in ("models", "m", "datasets", "notebooks", "competitions") or not folder.is_dir():
+            continue
+        frameworks = [each for each in _inside(folder) if each.name.lower() in _FRAMEWORKS]
+        versions = sorted(version for each in frameworks for version in each.glob("*/*"))
+        found += ["/".join(version.relative_to(root).parts) for version in versions] or [folder.name]
     return list(dict.fromkeys(found))
+
+
+def _inside(folder: Path) -> list[Path]:
+    try:
+        return sorted(islice(folder.iterdir(), MAX_IN_FOLDER))
+    except OSError:
+        return []
 
 
 def framework_of(handle: str) -> str | None:

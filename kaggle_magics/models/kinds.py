@@ -44,7 +44,7 @@ def kind_of_folder(folder: Path, config: dict[str, Any], architecture: str) -> K
     if (folder / MODULES).is_file():
         saved = read_json(folder / "config_sentence_transformers.json")
         return "reranker" if saved.get("model_type") == "CrossEncoder" else "embedder"
-    if config.get("model_type") in _SPEECH:
+    if str(config.get("model_type")) in _SPEECH:
         return "speech"
     if architecture.endswith("ForSequenceClassification"):
         labels = config.get("id2label")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 
 from kaggle_magics.models.catalog import Location, newest, without_version
@@ -63,5 +64,8 @@ def cased(location: Location) -> str:
 
 
 def quoted(text: str) -> str:
-    """A reference as it is typed on the line of a magic."""
-    return f'"{text}"' if any(mark.isspace() or mark == "'" for mark in text) else text
+    """A reference as it is typed on the line of a magic, which is split as a POSIX shell splits."""
+    try:
+        return text if shlex.split(text) == [text] else shlex.quote(text)
+    except ValueError:
+        return shlex.quote(text)

@@ -54,6 +54,8 @@ def find_models(root: Path, *, depth: int = MAX_DEPTH) -> Iterator[Path]:
             elif goes_on and not entry.name.startswith(".") and _is_folder(entry):
                 deeper.append((Path(entry.path), level + 1))
         first = [each for each in deeper if each[0].relative_to(root).parts[0] in ("models", "m")]
+        # Where a model is mounted in both, the present layout is the one that is shown.
+        first.sort(key=lambda each: each[0].relative_to(root).parts[0] == "m")
         waiting.extendleft(reversed(first))
         waiting.extend(each for each in deeper if each not in first)
 

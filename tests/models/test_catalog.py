@@ -282,9 +282,9 @@ def test_nothing_heavy_is_imported(tmp_path: Path, make_folder: MakeFolder) -> N
     folder = make_folder(tmp_path / "m")
     code = (
         "import sys; from kaggle_magics.models.reference import resolve;"
-        "from kaggle_magics.models.plan import make_plan; from kaggle_magics.models.catalog import list_checkpoints;"
-        f"list_checkpoints(); make_plan(resolve({str(folder)!r}));"
-        "assert not {'torch', 'transformers', 'llama_cpp', 'numpy'} & set(sys.modules)"
+        "from kaggle_magics.models.listing import list_models;"
+        f"resolve({str(folder)!r}); assert 'numpy' not in sys.modules; list_models();"
+        "assert not {'torch', 'transformers', 'llama_cpp', 'huggingface_hub'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
 

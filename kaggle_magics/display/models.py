@@ -12,7 +12,6 @@ from kaggle_magics.display.results import Collections
 if TYPE_CHECKING:
     from kaggle_magics.models.checkpoint import Checkpoint
     from kaggle_magics.models.loaded import LoadedModel
-    from kaggle_magics.models.plan import Plan
     from kaggle_magics.session import SessionStatus
 
 ORIGINS = {
@@ -25,23 +24,14 @@ ORIGINS = {
 
 def checkpoint_view(checkpoint: Checkpoint) -> View:
     """The facts of one model on disk."""
-    return facts(checkpoint.name, _checkpoint_rows(checkpoint))
-
-
-def plan_view(plan: Plan) -> View:
-    """How a model would be run here, part by part; nothing has been loaded."""
-    found = plan.checkpoint
-    rows = [*_checkpoint_rows(found), *_run_rows(plan.engine, plan.device, plan.dtype, plan.context_length)]
-    rows += [(f"memory for {part.replace('_', ' ')}", size(taken)) for part, taken in plan.memory.items()]
-    rows.append(("memory in all, estimated", size(plan.bytes)))
-    return join("plan", [facts(f"Plan for {found.name} (nothing was loaded)", rows)])
+    return facts(checkpoint.name, checkpoint_rows(checkpoint))
 
 
 def loaded_view(model: LoadedModel) -> View:
     """What was loaded, from where, how it runs, what it took."""
     engine = model.facts
-    rows = _checkpoint_rows(model.checkpoint) if model.checkpoint else [("from", engine.library)]
-    rows += _run_rows(f"{engine.engine} ({engine.library})", engine.device, engine.dtype, engine.context_length)
+    rows = checkpoint_rows(model.checkpoint) if model.checkpoint else [("from", engine.library)]
+    rows += run_rows(f"{engine.engine} ({engine.library})", engine.device, engine.dtype, engine.context_length)
     if model.template != "auto":
         rows.append(("template", model.template))
     if model.plan:
@@ -87,7 +77,7 @@ def status_view(status: SessionStatus) -> View:
     )
 
 
-def _checkpoint_rows(found: Checkpoint) -> list[tuple[str, str]]:
+def checkpoint_rows(found: Checkpoint) -> list[tuple[str, str]]:
     parameters = f", {count(found.parameters)} parameters" if found.parameters else ""
     versions = ", ".join(map(str, found.versions))
     rows = [("version", f"{found.handle} (at hand: {versions})")] if versions else []
@@ -100,5 +90,5 @@ def _checkpoint_rows(found: Checkpoint) -> list[tuple[str, str]]:
     ]
 
 
-def _run_rows(engine: str, device: str, dtype: str, context_length: int) -> list[tuple[str, str]]:
+def run_rows(engine: str, device: str, dtype: str, context_length: int) -> list[tuple[str, str]]:
     return [("engine", engine), ("runs on", f"{device}, {dtype}"), ("context", f"{context_length} tokens")]

@@ -10,6 +10,7 @@ from kaggle_magics.extras import require
 
 if TYPE_CHECKING:
     from kaggle_magics.chains.run import ChainResult
+    from kaggle_magics.models.fit.choices import Choice
     from kaggle_magics.models.listing import ListedModel
     from kaggle_magics.models.quantize.measure import Measurement
     from kaggle_magics.rag.collection import CollectionFacts
@@ -30,6 +31,33 @@ class Measurements(list["Measurement"]):
     def to_pandas(self) -> Any:
         """One row a type."""
         return require("pandas", "A table").DataFrame([asdict(found) for found in self])
+
+
+class Choices(list["Choice"]):
+    """The ways to run one model here, the one that would be taken being marked."""
+
+    def to_pandas(self) -> Any:
+        """One row a way: its name, what it takes by part, speed, and the line that takes it."""
+        rows = [
+            {
+                "choice": way.name,
+                "taken": way.taken,
+                "fits": way.fits,
+                "engine": way.plan.engine,
+                "device": way.plan.device,
+                "dtype": way.plan.dtype,
+                "context": way.plan.context_length,
+                **{f"{part}_bytes": taken for part, taken in way.plan.memory.items()},
+                "bytes": way.plan.bytes,
+                "disk_bytes": way.plan.disk,
+                "tokens_per_second": way.plan.tokens_per_second,
+                "prompt_tokens_per_second": way.plan.prompt_tokens_per_second,
+                "why": way.why,
+                "command": way.command,
+            }
+            for way in self
+        ]
+        return require("pandas", "A table").DataFrame(rows)
 
 
 class Hits(list["Hit"]):

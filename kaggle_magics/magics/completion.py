@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import kaggle_magics
 from kaggle_magics.magics.command import Command
+from kaggle_magics.models.fit.quants import WORDS
 from kaggle_magics.models.kinds import Kind
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ _WORDS = {
     "mode": ("hybrid", "lexical", "vector"),
     "dtype": ("bfloat16", "float16", "float32"),
     "device": ("cpu", "cuda"),
+    "quant": WORDS,
     "store": ("chroma", "numpy"),
     "action": ("doctor",),
     "gguf_type": ("bf16", "f16", "q2_k", "q3_k_m", "q4_0", "q4_k_m", "q5_k_m", "q6_k", "q8_0"),

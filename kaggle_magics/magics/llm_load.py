@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import argparse
 from typing import TYPE_CHECKING
 
 from kaggle_magics.display.bundle import note, size
+from kaggle_magics.display.results import Choices
 from kaggle_magics.display.stream import Show, open_show
 from kaggle_magics.errors import OptionError
 from kaggle_magics.magics.arguments import Parser, one_of, whole
 from kaggle_magics.magics.call import Call
 from kaggle_magics.magics.command import command
 from kaggle_magics.magics.options import output_option, template_option
+from kaggle_magics.models.fit.quants import checked
 from kaggle_magics.models.servers import is_endpoint
 
 if TYPE_CHECKING:
     from kaggle_magics.models.loaded import LoadedModel
-    from kaggle_magics.models.plan import Plan
 
 
 def _options(parser: Parser) -> None:
@@ -28,6 +30,12 @@ def _options(parser: Parser) -> None:
     )
     parser.option("--name", help="Name of the model in this session.")
     parser.option(
+        "--quant",
+        help="auto (the best that fits), none (as stored), nf4, int8, or a GGUF type such as q4_k_m to convert to.",
+        type=quant_word,
+        complete="quant",
+    )
+    parser.option(
         "--dtype",
         help="Type its weights are computed in; by default what suits the device.",
         type=one_of("float32", "float16", "bfloat16"),
@@ -38,26 +46,41 @@ def _options(parser: Parser) -> None:
         "--device", help="cpu, cuda or cuda:N; by default the GPU if the model fits on it.", complete="device"
     )
     template_option(parser, "Chat template that stays with the model, for one that comes without.")
-    parser.switch("--dry-run", help="Show how it would run and what it would take; load nothing.")
+    parser.switch("--dry-run", help="Show every way to run it here, and which one would be taken; load nothing.")
     output_option(parser)
+
+
+def quant_word(text: str) -> str:
+    """A word for `quant`, or the error with the nearest one."""
+    try:
+        return checked(text) or "none"
+    except OptionError as error:
+        raise argparse.ArgumentTypeError(str(error).removeprefix("quant ")) from None
 
 
 @command(
     "Load a model and make it the current one; without REF the best attached one that fits, else the bundled one.",
     options=_options,
-    examples=("%llm_load", "%llm_load qwen2.5/transformers/0.5b-instruct --context 4096", "%llm_load pocket --dry-run"),
+    examples=(
+        "%llm_load",
+        "%llm_load qwen2.5/transformers/0.5b-instruct --context 4096",
+        "%llm_load pocket --dry-run",
+        "%llm_load pocket --quant auto",
+    ),
 )
-def llm_load(call: Call) -> LoadedModel | Plan:
+def llm_load(call: Call) -> LoadedModel | Choices:
     options = call.options
     reference = options.ref or call.settings.model or None
     if is_endpoint(reference):
         return _connect(call, reference)
     if not options.dry_run:
         _fetch(call, reference)
-    plan = call.session.plan(reference, dtype=options.dtype, context=options.context, device=options.device)
+    form = {name: getattr(options, name) for name in ("quant", "dtype", "context", "device")}
     if options.dry_run:
-        call.store(plan)
-        return plan
+        ways = Choices(call.session.choices(reference, **form))
+        call.store(ways)
+        return ways
+    plan = call.session.plan(reference, **form)
     found = plan.checkpoint
     with open_show(call.shell) as output:
         output.begin(f"Loading {found.name} ({size(found.bytes)}) with {plan.engine} on {plan.device}")
@@ -84,6 +107,7 @@ def _load(call: Call, reference: str | None) -> LoadedModel:
     return call.session.load(
         reference,
         name=options.name,
+        quant=options.quant,
         dtype=options.dtype,
         context=options.context,
         device=options.device,

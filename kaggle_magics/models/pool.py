@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -12,8 +13,11 @@ from kaggle_magics import memory
 from kaggle_magics.errors import DoesNotFit, KaggleMagicsError, ModelNotLoaded, OptionError, did_you_mean
 from kaggle_magics.models.adapter_fit import check_adapter
 from kaggle_magics.models.adopt import adopt
+from kaggle_magics.models.catalog import list_checkpoints
 from kaggle_magics.models.checkpoint import Checkpoint
 from kaggle_magics.models.engines.registry import load_engine
+from kaggle_magics.models.fit.choices import Choice, choices
+from kaggle_magics.models.fit.remedies import explained
 from kaggle_magics.models.loaded import LoadedModel, LoadOptions, Wanted
 from kaggle_magics.models.machine import Machine, this_machine
 from kaggle_magics.models.plan import Plan, make_plan
@@ -57,7 +61,21 @@ class ModelPool:
     ) -> Plan:
         """How a checkpoint would run, with the memory that the models give back which loading it would unload."""
         leaving = self._leaving(self._name(name, checkpoint), swap)
-        return _plan(checkpoint, options, _machine_without(leaving) if leaving else None)
+        with self._offers(leaving):
+            return _plan(checkpoint, options, _machine_without(leaving) if leaving else None)
+
+    def choices(self, checkpoint: Checkpoint, options: LoadOptions, *, name: str | None = None) -> list[Choice]:
+        """Every way to run a checkpoint, with the memory that the model of this name gives back."""
+        leaving = self._leaving(self._name(name, checkpoint), swap=False)
+        return choices(
+            checkpoint,
+            machine=_machine_without(leaving) if leaving else None,
+            dtype=options.dtype,
+            context=options.context,
+            device=options.device,
+            quant=options.quant,
+            siblings=list_checkpoints(),
+        )
 
     def load(
         self,
@@ -83,7 +101,8 @@ class ModelPool:
             leaving = self._leaving(name, swap)
             if there and there.wanted == wanted:
                 return self._only_switch(there, leaving)
-            plan = _plan(checkpoint, options, _machine_without(leaving) if leaving else None)
+            with self._offers(leaving):
+                plan = _plan(checkpoint, options, _machine_without(leaving) if leaving else None)
             if there and there.plan and there.wanted and _same_run(there, plan, wanted):
                 return self._only_switch(there, leaving)
             model = self._replace(leaving, lambda: _start(name, plan))
@@ -153,7 +172,22 @@ class ModelPool:
         """The error for an answer that ran out of memory: what was held is freed, what would fit is named."""
         memory.let_go(error)
         memory.release()
-        return DoesNotFit(error.message, error.hint)
+        fresh = DoesNotFit(error.message, error.hint)
+        fresh.plan = model.plan
+        return explained(fresh, held=self._held(without=[model]), others=list_checkpoints(), tried=True)
+
+    @contextmanager
+    def _offers(self, leaving: Sequence[LoadedModel]) -> Iterator[None]:
+        """What does not fit says what would, counting what other loaded models hold and what else is attached."""
+        try:
+            yield
+        except DoesNotFit as error:
+            explained(error, held=self._held(without=leaving), others=list_checkpoints())
+            raise
+
+    def _held(self, without: Sequence[LoadedModel]) -> dict[str, Mapping[str, int]]:
+        """What unloading each model gives back: name -> device -> bytes."""
+        return {name: model.private for name, model in self.loaded.items() if model not in without and model.private}
 
     def default_checkpoint(self) -> Checkpoint | None:
         """The checkpoint that was chosen when no reference was given, while it is loaded."""
@@ -234,7 +268,9 @@ def _plan(checkpoint: Checkpoint, options: LoadOptions, machine: Machine | None 
         dtype=options.dtype,
         context=options.context,
         device=options.device,
+        quant=options.quant,
         allow_pickle=options.allow_pickle,
+        siblings=list_checkpoints() if options.quant == "auto" else (),
     )
     if options.adapter is not None:
         check_adapter(options.adapter, checkpoint)

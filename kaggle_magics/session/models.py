@@ -20,6 +20,7 @@ from kaggle_magics.models.servers import is_endpoint
 from kaggle_magics.models.templates import check_name
 
 if TYPE_CHECKING:
+    from kaggle_magics.models.fit.choices import Choice
     from kaggle_magics.models.quantize.measure import Measurement
     from kaggle_magics.models.quantize.results import Quantized, QuantizeEstimate
 
@@ -56,6 +57,7 @@ class ModelCalls:
         reference: str | PathLike[str] | None = None,
         *,
         name: str | None = None,
+        quant: str | None = None,
         dtype: str | None = None,
         context: int | None = None,
         device: str | None = None,
@@ -65,14 +67,27 @@ class ModelCalls:
         trust_remote_code: bool = False,
     ) -> Plan:
         """How `load` would run this model on this machine, without loading or downloading it. Errors as `load`."""
-        options = LoadOptions(None, dtype, context, device, self._adapter(adapter), allow_pickle, trust_remote_code)
+        options = LoadOptions(quant, dtype, context, device, self._adapter(adapter), allow_pickle, trust_remote_code)
         return self._pool.plan(self._resolve(reference), options, name=name, swap=swap)
+
+    def choices(
+        self,
+        reference: str | PathLike[str] | None = None,
+        *,
+        quant: str | None = None,
+        dtype: str | None = None,
+        context: int | None = None,
+        device: str | None = None,
+    ) -> list[Choice]:
+        """Every way to run this model on this machine, `taken` where `load` with these options would take it."""
+        return self._pool.choices(self._resolve(reference), LoadOptions(quant, dtype, context, device))
 
     def load(
         self,
         reference: str | PathLike[str] | None = None,
         *,
         name: str | None = None,
+        quant: str | None = None,
         dtype: str | None = None,
         context: int | None = None,
         device: str | None = None,
@@ -88,6 +103,8 @@ class ModelCalls:
         `reference` None takes the best attached model that fits, else the bundled one; `openai:URL#model` is one that a
         server runs. `context` is in tokens. `template` names the chat template that stays with the model, for one that
         comes without.
+        `quant` None leaves the weights as stored; "nf4", "int8" or a GGUF type such as "q4_k_m" asks for that, and
+        "auto" for the best that fits (`models.fit.choices` says which that is); a conversion is kept for the next time.
         `adapter` is a LoRA adapter: a PEFT folder, or a `.gguf` for GGUF models. Loading what is loaded already, in the
         same way, only makes it current; in another way it replaces it. `swap` unloads the current model first, so that
         there are never two in memory. `allow_pickle` reads pickled weights and `trust_remote_code` runs Python code
@@ -100,14 +117,14 @@ class ModelCalls:
         if template is not None:
             check_name(template)
         if is_endpoint(reference):
-            if dtype or device or adapter or allow_pickle or trust_remote_code:
+            if quant or dtype or device or adapter or allow_pickle or trust_remote_code:
                 raise OptionError(
                     "A server decides itself how its model runs.", "Only name, context and template can be given."
                 )
             model = self._pool.connect(reference, name=name, context=context, swap=swap)
         else:
             options = LoadOptions(
-                None, dtype, context, device, self._adapter(adapter, on_progress), allow_pickle, trust_remote_code
+                quant, dtype, context, device, self._adapter(adapter, on_progress), allow_pickle, trust_remote_code
             )
             model = self._pool.load(
                 self._resolve(reference, download=True, on_progress=on_progress),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from kaggle_magics.errors import KaggleMagicsError
+from kaggle_magics.errors import DoesNotFit, KaggleMagicsError
 from kaggle_magics.models.checkpoint import DTYPE_BYTES, Checkpoint
 from kaggle_magics.models.fit.choices import choices, command, gguf_siblings, typed
 from kaggle_magics.models.fit.placing import MARGIN
@@ -60,6 +60,20 @@ def as_hint(found: Sequence[Remedy], shown: int = SHOWN) -> str:
     if not found:
         return ""
     return "What would fit: " + "; or ".join(f"{step.command} ({step.effect})" for step in found[:shown]) + "."
+
+
+def explained(
+    error: DoesNotFit,
+    *,
+    machine: Machine | None = None,
+    held: Mapping[str, Mapping[str, int]] | None = None,
+    others: Sequence[Checkpoint] = (),
+    tried: bool = False,
+) -> DoesNotFit:
+    """The same error, its hint made of what would fit where its plan is known; see `remedies`."""
+    if isinstance(error.plan, Plan):
+        error.hint = as_hint(remedies(error.plan, machine, held=held, others=others, tried=tried)) or error.hint
+    return error
 
 
 def _shorter_context(plan: Plan, machine: Machine, limit: int | None) -> Remedy | None:

@@ -90,11 +90,18 @@ class Request:
 
     @classmethod
     def ask(
-        cls, text: str, *, system: str | None = None, sampling: Sampling | None = None, template: str = "auto"
+        cls,
+        text: str,
+        *,
+        system: str | None = None,
+        sampling: Sampling | None = None,
+        template: str = "auto",
+        constraint: Constraint | None = None,
+        logprobs: int | None = None,
     ) -> Request:
         """A request of one user turn, after an optional system text."""
         turns = [Message("system", system)] if system else []
-        return cls((*turns, Message("user", text)), sampling or Sampling(), template)
+        return cls((*turns, Message("user", text)), sampling or Sampling(), template, constraint, logprobs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -94,6 +95,98 @@ def test_interrupted_within_the_prompt_and_asked_again(engine: Engine, ask: Any)
     pieces = list(engine.stream(Request.ask(prompt, template="none"), SetAfter(1)))
     assert [(piece.text, piece.stop_reason) for piece in pieces] == [("", "interrupted")]
     assert ask(engine, prompt, max_tokens=10)[0] == whole
+
+
+CONTEXTS = [letter * 3 + " the library opens at nine; " * 12 for letter in "xyzw"]
+
+
+def test_several_contexts_in_turn(engine: Engine, ask: Any) -> None:
+    wanted = []
+    for context in CONTEXTS:
+        engine.forget()  # type: ignore[attr-defined]
+        wanted.append([ask(engine, context + question, max_tokens=12)[0] for question in ("Who?", "Where")])
+    engine.forget()  # type: ignore[attr-defined]
+    for round_, question in enumerate(("Who?", "Where", "Who?")):
+        for place, context in enumerate(CONTEXTS):
+            text, last = ask(engine, context + question, max_tokens=12)
+            assert text == wanted[place][round_ % 2]
+            assert (last.usage.reused_tokens > 0.8 * last.usage.prompt_tokens) == (round_ > 0)
+
+
+def test_rows_of_a_table_say_what_each_says_alone(engine: Engine, ask: Any) -> None:
+    questions = ["Who?", "Where is it, and when does it open?", "", "a", "The cook takes two of them"] * 2
+    prompts = [CONTEXTS[0] + question for question in questions]
+    alone = [ask(engine, prompt, max_tokens=8 + place)[0] for place, prompt in enumerate(prompts)]
+    engine.forget()  # type: ignore[attr-defined]
+    requests = [
+        Request.ask(prompt, template="none", sampling=Sampling(max_tokens=8 + place))
+        for place, prompt in enumerate(prompts)
+    ]
+    rows = dict.fromkeys(range(len(prompts)), "")
+    reused = {}
+    for index, piece in engine.stream_many(requests, threading.Event()):
+        rows[index] += piece.text
+        if piece.usage:
+            reused[index] = piece.usage.reused_tokens
+    assert list(rows.values()) == alone
+    # One row has paid for the common beginning.
+    assert sorted(reused.values())[0] == 0 and min(sorted(reused.values())[1:]) > 80
+    # What is common is kept, and a single question goes on from it.
+    assert ask(engine, CONTEXTS[0] + "Why?", max_tokens=1)[1].usage.reused_tokens > 80
+
+
+def test_a_table_is_interrupted_and_asked_again(engine: Engine, ask: Any) -> None:
+    requests = [
+        Request.ask(CONTEXTS[1] + question, template="none", sampling=Sampling(max_tokens=20))
+        for question in ("Who?", "Where is it?", "x")
+    ]
+    whole = {index: "" for index in range(3)}
+    for index, piece in engine.stream_many(requests, threading.Event()):
+        whole[index] += piece.text
+    stop, seen, last = threading.Event(), {index: "" for index in range(3)}, {}
+    for index, piece in engine.stream_many(requests, stop):
+        seen[index] += piece.text
+        last[index] = piece.stop_reason
+        if len(seen[0]) > 5:
+            stop.set()
+    assert set(last.values()) == {"interrupted"}
+    assert all(whole[index].startswith(text.rstrip("\ufffd")) for index, text in seen.items())
+    again = {index: "" for index in range(3)}
+    for index, piece in engine.stream_many(requests, threading.Event()):
+        again[index] += piece.text
+    assert again == whole
+    # Interrupted in the common beginning: nothing was begun.
+    engine.forget()  # type: ignore[attr-defined]
+    assert list(engine.stream_many(requests, SetAfter(1))) == []
+    again = {index: "" for index in range(3)}
+    for index, piece in engine.stream_many(requests, threading.Event()):
+        again[index] += piece.text
+    assert again == whole
+
+
+def test_probabilities_are_those_of_the_library(
+    tiny_llama: Path, request: pytest.FixtureRequest, open_engine: Callable[..., Engine]
+) -> None:
+    torch = pytest.importorskip("torch")
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    engines = [open_engine(tiny_llama)]
+    if importlib.util.find_spec("llama_cpp"):
+        engines.append(open_engine(request.getfixturevalue("tiny_gguf")))
+    tokenizer = AutoTokenizer.from_pretrained(tiny_llama)
+    model = AutoModelForCausalLM.from_pretrained(tiny_llama, dtype=torch.float32)
+    for engine in engines:
+        pieces = engine.stream(
+            Request.ask(PROMPT, template="none", sampling=Sampling(max_tokens=6), logprobs=3), threading.Event()
+        )
+        tokens = [token for piece in pieces for token in piece.tokens]
+        ids = [*tokenizer(PROMPT)["input_ids"], *(token.token for token in tokens)]
+        with torch.inference_mode():
+            scores = torch.log_softmax(model(torch.tensor([ids])).logits[0].double(), -1)
+        assert len(tokens) == 6
+        for place, token in enumerate(tokens, start=len(ids) - 7):
+            assert token.logprob == pytest.approx(float(scores[place, token.token]), abs=0.05)
+            assert [one for one, _, _ in token.top] == scores[place].topk(3).indices.tolist()
 
 
 def test_a_prompt_that_is_too_long(engine: Engine, ask: Any) -> None:

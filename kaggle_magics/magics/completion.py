@@ -11,6 +11,7 @@ import kaggle_magics
 from kaggle_magics.magics.command import Command
 from kaggle_magics.models.fit.quants import WORDS
 from kaggle_magics.models.kinds import Kind
+from kaggle_magics.models.templates import NAMED
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -82,7 +83,7 @@ def _values(source: str, shell: InteractiveShell, words: list[str], symbol: str)
 
 
 _WORDS = {
-    "template": ("alpaca", "auto", "chatml", "llama-2", "mistral", "none", "plain", "vicuna", "zephyr"),
+    "template": ("auto", "none", *NAMED),
     "mode": ("hybrid", "lexical", "vector"),
     "dtype": ("bfloat16", "float16", "float32"),
     "device": ("cpu", "cuda"),

@@ -16,7 +16,8 @@ from kaggle_magics.models.engines.endpoint.http import Client
 from kaggle_magics.models.request import Message
 
 _SECONDS = 5.0
-_PART = re.compile(r"[A-Za-z]+|[0-9]+|[ ]+|\s|[^\sA-Za-z0-9]")
+_PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+| +|\s|[^\sA-Za-z0-9]")
+_SPACE_BEFORE_NUMBER = re.compile(r"(?<! ) (?=[0-9])")
 PER_MESSAGE = 5
 """Tokens that a chat template writes around a turn: role marks and ends, 3 to 6 in the known families."""
 
@@ -79,26 +80,37 @@ class TokenCounter:
 def estimate(text: str) -> int:
     """Tokens of a text by its characters, for byte-pair vocabularies of 32,000 to 260,000 entries.
 
-    A Latin word costs one token and another for each 6 letters after the first 6; digits go by twos; every other sign
-    that is not white space is a token, beyond the Basic Multilingual Plane two. Single spaces belong to words.
+    A word in Latin letters costs a token for its first 6 letters and one for each 3.5 after them; a change of case
+    begins another word; digits cost 0.75 each; single spaces belong to words, but not to numbers; every other sign is a
+    token or more, by its script. Against cl100k_base and Llama 2's vocabulary this gives 0.75 to 1.8 times the tokens
+    on English, code, JSON, tables, German, Spanish, Russian, Chinese, Japanese, Korean, Hindi and Arabic, mostly more
+    than there are.
     """
     total = 0.0
     for part in _PART.findall(text):
         first = part[0]
         if first.isascii() and first.isalpha():
-            total += math.ceil(len(part) / 6)
+            total += 1 + max(0, math.ceil((len(part) - 6) / 3.5))
         elif first.isascii() and first.isdigit():
-            total += math.ceil(len(part) / 2)
-        elif first == " ":
-            total += 0 if len(part) == 1 else 1
+            total += math.ceil(0.75 * len(part))
+        elif part == " ":
+            total += 0
         elif first.isspace():
             total += 1
-        elif ord(first) < 0x0250 or 0x0370 <= ord(first) < 0x0600:
-            # Accented Latin, Greek, Cyrillic, Armenian, Hebrew: parts of words.
-            total += 0.75
         else:
-            total += 2 if ord(first) > 0xFFFF else 1.25
-    return math.ceil(total)
+            total += _sign(ord(first))
+    # A single space before a number is a token of its own.
+    return math.ceil(total + len(_SPACE_BEFORE_NUMBER.findall(text)))
+
+
+def _sign(code: int) -> float:
+    if code < 0x80:
+        return 1
+    if code < 0x0600:
+        return 1 if code < 0x0370 else 0.75  # accented Latin; Greek, Cyrillic, Armenian, Hebrew
+    if code > 0xFFFF:
+        return 3  # emoji, rare ideographs
+    return 1.6 if 0xAC00 <= code < 0xD7B0 else 1.35  # Hangul syllables; other scripts, ideographs
 
 
 def estimate_messages(messages: Sequence[Message]) -> int:

@@ -4,7 +4,9 @@ Some things are changed in it while it runs; its files stay as they are. Python 
 it was asked for, though the converter would. A byte-level BPE whose pre-tokenizer it does not recognise by the hash of
 a text, as those of fine-tuned vocabularies, is recognised by its regular expression. A SentencePiece vocabulary that
 is there only as tokenizer.json gets scores in the order of its merges; the converter gives every token the same, and
-llama.cpp then merges from left to right. And for a dry run the tensors' bytes are not written, only their place.
+llama.cpp then merges from left to right. Whether a text begins with BOS is written as the tokenizer does it, where
+the converter may leave it to llama.cpp's rule for the pre-tokenizer. And for a dry run the tensors' bytes are not
+written, only their place.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ def main() -> None:
 
     _recognise_pretokenizers()
     _score_by_merges()
+    _say_whether_bos_is_added()
     if job["dry_run"]:
         _write_no_tensors()
     sys.argv = ["convert_hf_to_gguf.py", job["model"], "--outfile", job["output"], "--outtype", job["type"]]
@@ -94,6 +97,25 @@ def _score_by_merges() -> None:
         return float(scores.get(token, 0.0))
 
     gguf.LlamaHfVocab.get_token_score = get_token_score
+
+
+def _say_whether_bos_is_added() -> None:
+    import transformers
+
+    gguf: Any = importlib.import_module("gguf")
+    original = gguf.SpecialVocab.__init__
+
+    def __init__(vocabulary: Any, path: Any, *words: Any, **options: Any) -> None:
+        original(vocabulary, path, *words, **options)
+        try:
+            tokenizer = transformers.AutoTokenizer.from_pretrained(path, local_files_only=True)
+            first = tokenizer("a")["input_ids"][:1]
+        except Exception:
+            # What the converter found in the files then stands.
+            return
+        vocabulary.add_special_token["bos"] = first == [tokenizer.bos_token_id]
+
+    gguf.SpecialVocab.__init__ = __init__
 
 
 def _write_no_tensors() -> None:

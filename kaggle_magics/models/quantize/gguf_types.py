@@ -14,6 +14,10 @@ _SHORT = {"q3_k": "q3_k_m", "q4_k": "q4_k_m", "q5_k": "q5_k_m"}
 """As llama-quantize abbreviates them (tools/quantize/quantize.cpp)."""
 
 
+NEED_MATRIX = ("iq1_s", "iq1_m", "iq2_xxs", "iq2_xs", "iq2_s", "iq2_m", "iq3_xxs", "q2_k_s")
+"""Types that llama.cpp makes only with an importance matrix (llama-quant.cpp, `tensor_requires_imatrix`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Bound:
     """How far from its source a result may be. Wide: it is there to find broken files, not to grade good ones."""
@@ -37,7 +41,7 @@ _BOUNDS = (
 
 
 def type_named(name: str) -> str:
-    """The type's name in lower case. Raises `OptionError` for what llama.cpp does not have."""
+    """The type's name in lower case. Raises `OptionError` for what llama.cpp does not have, or not without more."""
     if not isinstance(name, str):
         raise OptionError(f"A type is a name such as q4_k_m, not {name!r}.")
     wanted = name.strip().lower().replace("-", "_")
@@ -48,7 +52,17 @@ def type_named(name: str) -> str:
             did_you_mean(wanted, NUMBERS)
             or f"The usual ones are q8_0, q6_k, q5_k_m, q4_k_m; all: {', '.join(NUMBERS)}.",
         )
+    if wanted in NEED_MATRIX:
+        raise needs_matrix(wanted)
     return wanted
+
+
+def needs_matrix(name: str) -> OptionError:
+    """The error for a type that needs an importance matrix."""
+    return OptionError(
+        f"{name} needs an importance matrix, which nothing here makes.",
+        "These need none: q2_k, q3_k_m, iq3_s, iq4_xs, q4_k_m.",
+    )
 
 
 def bound_of(name: str) -> Bound:

@@ -14,7 +14,7 @@ from kaggle_magics.models.headers.gguf import BLOCKS, GgufHeader, read_header
 from kaggle_magics.models.machine import this_machine
 from kaggle_magics.models.quantize.child import ChildFailed, progress_of, python_child, run_child
 from kaggle_magics.models.quantize.disk import out_of_space
-from kaggle_magics.models.quantize.gguf_types import FLOATS, NUMBERS
+from kaggle_magics.models.quantize.gguf_types import FLOATS, NUMBERS, needs_matrix
 from kaggle_magics.models.quantize.quantize_child import KEY_LENGTH, PROVENANCE
 
 OnShare = Callable[[float], None]
@@ -80,7 +80,7 @@ def quantized_bytes(source: Path, to: str, *, requantize: bool = False, stop: th
     except ChildFailed as error:
         raise _explained(error, source, to) from error
     if needs_matrix:
-        raise _needs_matrix(to)
+        raise needs_matrix(to)
     before = {name: tensor.dtype.lower() for name, tensor in header.tensors.items()}
     head = source.stat().st_size - _stored(header, before) + _added(header)
     return head + -head % _ALIGNMENT + _stored(header, types)
@@ -123,7 +123,7 @@ def _command(source: Path, output: Path, to: str, key: str, requantize: bool, *,
 def _explained(error: ChildFailed, source: Path, to: str) -> KaggleMagicsError:
     text = error.text
     if "imatrix" in text or "importance matrix" in text.lower():
-        return _needs_matrix(to)
+        return needs_matrix(to)
     if "requantizing from type" in text:
         return OptionError(f"{source.name} is quantised already.", "Quantise the original, or add --requantize.")
     if "unknown model architecture" in text:
@@ -133,10 +133,3 @@ def _explained(error: ChildFailed, source: Path, to: str) -> KaggleMagicsError:
         return out_of_space(None)
     said = why.partition("failed to quantize:")[2].strip() or why.strip() or f"exit code {error.code}"
     return CheckpointError(f"llama.cpp cannot quantise {source.name}: {said[:200]}.", "The file may be damaged.")
-
-
-def _needs_matrix(to: str) -> OptionError:
-    return OptionError(
-        f"{to} needs an importance matrix, which nothing here makes.",
-        "Types from q2_k and iq3_s upwards need none: q3_k_m, iq4_xs, q4_k_m.",
-    )

@@ -36,6 +36,10 @@ class Quantized(os.PathLike[str]):
     def __fspath__(self) -> str:
         return str(self.path)
 
+    def __str__(self) -> str:
+        """As it is written on a magic's line: `%llm_load $small`."""
+        return str(self.path)
+
     @property
     def seconds(self) -> float:
         """What making it took, in all."""

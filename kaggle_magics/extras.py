@@ -12,7 +12,9 @@ from kaggle_magics.errors import MissingExtra
 EXTRA_OF = {
     "torch": "transformers",
     "transformers": "transformers",
+    "accelerate": "quantize",
     "bitsandbytes": "quantize",
+    "sentencepiece": "gguf",
     "peft": "adapters",
     "llama_cpp": "gguf",
     "jinja2": "gguf",

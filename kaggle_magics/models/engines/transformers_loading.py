@@ -14,6 +14,7 @@ from typing import Any
 from kaggle_magics import memory
 from kaggle_magics.errors import CheckpointError, DoesNotFit, KaggleMagicsError
 from kaggle_magics.extras import require
+from kaggle_magics.models.engines import bitsandbytes
 from kaggle_magics.models.engines.contexts import default_bytes
 from kaggle_magics.models.engines.decoding import LocalEngine
 from kaggle_magics.models.engines.protocol import EngineFacts
@@ -38,7 +39,7 @@ def load(plan: Plan) -> LocalEngine:
             engine=plan.engine,
             library=f"transformers {transformers.__version__}, torch {torch.__version__}",
             device=plan.device,
-            dtype=str(model.dtype).removeprefix("torch."),
+            dtype=bitsandbytes.quantisation_of(plan) or str(model.dtype).removeprefix("torch."),
             context_length=plan.context_length,
         )
         local = TransformersModel(model, tokenizer, facts=facts, template=template_of(plan.checkpoint.path))
@@ -82,9 +83,15 @@ def load_weights(plan: Plan, transformers: Any, torch: Any) -> Any:
         ignore_mismatched_sizes=True,
         output_loading_info=True,
         **_placement(plan),
+        **bitsandbytes.loading_options(plan, transformers, torch),
     )
     check_report(plan.checkpoint, report)
-    model = (model if plan.split else model.to(plan.device)).eval()
+    if quantised := bitsandbytes.quantisation_of(plan):
+        if quantised != "int8" and plan.quant is None:
+            bitsandbytes.compute_in(model, getattr(torch, plan.dtype))
+    elif not plan.split:
+        model = model.to(plan.device)
+    model = model.eval()
     if plan.adapter is not None:
         model = with_adapter(model, plan.adapter, name=plan.checkpoint.name, merge=plan.quant is None)
     return model

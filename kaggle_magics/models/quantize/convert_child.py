@@ -32,6 +32,7 @@ def main() -> None:
     _recognise_pretokenizers()
     _score_by_merges()
     _say_whether_bos_is_added()
+    _name_context_of_gpt2()
     if job["dry_run"]:
         _write_no_tensors()
     sys.argv = ["convert_hf_to_gguf.py", job["model"], "--outfile", job["output"], "--outtype", job["type"]]
@@ -116,6 +117,20 @@ def _say_whether_bos_is_added() -> None:
         vocabulary.add_special_token["bos"] = first == [tokenizer.bos_token_id]
 
     gguf.SpecialVocab.__init__ = __init__
+
+
+def _name_context_of_gpt2() -> None:
+    """transformers 5 no longer writes the key that the converter asks for."""
+    base: Any = importlib.import_module("conversion.base")
+    original = base.ModelBase.load_hparams
+
+    def load_hparams(*words: Any, **options: Any) -> Any:
+        found = original(*words, **options)
+        if "n_positions" in found:
+            found.setdefault("n_ctx", found["n_positions"])
+        return found
+
+    base.ModelBase.load_hparams = staticmethod(load_hparams)
 
 
 def _write_no_tensors() -> None:

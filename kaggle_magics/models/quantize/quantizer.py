@@ -65,21 +65,21 @@ def quantized_bytes(source: Path, to: str, *, requantize: bool = False, stop: th
     """
     header = read_header(source)
     types = {name: tensor.dtype.lower() for name, tensor in header.tensors.items()}
-    now, needs_matrix = "", False
+    now, wants_matrix = "", False
 
     def on_line(line: str) -> None:
-        nonlocal now, needs_matrix
+        nonlocal now, wants_matrix
         if step := _KEPT.search(line):
             now = step["name"]
         if (changed := _CHANGED.search(line)) and now in types:
             types[now] = changed["type"].lower()
-        needs_matrix = needs_matrix or "will require an imatrix" in line
+        wants_matrix = wants_matrix or "will require an imatrix" in line
 
     try:
         run_child(_command(source, Path(), to, "", requantize, dry_run=True), on_line=on_line, stop=stop)
     except ChildFailed as error:
         raise _explained(error, source, to) from error
-    if needs_matrix:
+    if wants_matrix:
         raise needs_matrix(to)
     before = {name: tensor.dtype.lower() for name, tensor in header.tensors.items()}
     head = source.stat().st_size - _stored(header, before) + _added(header)

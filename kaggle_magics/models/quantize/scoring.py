@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kaggle_magics.errors import CheckpointError
-from kaggle_magics.models.engines.llama_cpp_library import forget_log, last_words, llama_library
+from kaggle_magics.models.engines.llama_cpp_library import forget_log, last_words, llama_library, log_text
 from kaggle_magics.models.engines.llama_cpp_vocabulary import LlamaVocabulary
 from kaggle_magics.models.machine import this_machine
 from kaggle_magics.models.quantize.child import Stopped
@@ -89,7 +90,10 @@ def scorer(path: Path, context: int, *, threads: int | None = None) -> Iterator[
     parameters.n_gpu_layers = 0
     model = library.llama_model_load_from_file(os.fsencode(path), parameters)
     if not model:
-        raise CheckpointError(f"llama.cpp cannot load {path.name}.", last_words() or "The file may be damaged.")
+        why = re.search(r"error loading model: (.*)", log_text())
+        raise CheckpointError(
+            f"llama.cpp cannot load {path.name}{f': {why[1][:200]}' if why else ''}.", "The file may be damaged."
+        )
     made = None
     try:
         settings = library.llama_context_default_params()

@@ -18,7 +18,10 @@ CHATML = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-LLAMA_3 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+LLAMA_3 = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|"
+    r"\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 QWEN_2 = LLAMA_3.replace(r"\p{N}{1,3}", r"\p{N}")
 
 SIZES = {
@@ -75,19 +78,40 @@ def training_text(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def write_sentencepiece(folder: Path, text: Path, *, kind: str = "bpe", added: tuple[str, ...] = ()) -> int:
+def write_sentencepiece(
+    folder: Path, text: Path, *, kind: str = "bpe", added: tuple[str, ...] = (), gemma: bool = False
+) -> int:
     """tokenizer.model as SentencePiece writes it, and tokenizer.json as transformers does; the vocabulary's size."""
     spm = pytest.importorskip("sentencepiece")
     import transformers
 
     spm.SentencePieceTrainer.train(
-        input=str(text), model_prefix=str(folder / "tokenizer"), vocab_size=500, model_type=kind, byte_fallback=True,
-        split_digits=True, normalization_rule_name="identity", remove_extra_whitespaces=False, unk_id=0, bos_id=1,
-        eos_id=2, minloglevel=2, hard_vocab_limit=False, num_threads=1,
-    )  # fmt: skip
+        input=str(text),
+        model_prefix=str(folder / "tokenizer"),
+        vocab_size=500,
+        hard_vocab_limit=False,
+        model_type=kind,
+        byte_fallback=True,
+        split_digits=True,
+        add_dummy_prefix=not gemma,
+        normalization_rule_name="identity",
+        remove_extra_whitespaces=False,
+        unk_id=0,
+        bos_id=1,
+        eos_id=2,
+        minloglevel=2,
+        num_threads=1,
+    )
     (folder / "tokenizer.vocab").unlink()
-    settings = {"tokenizer_class": "LlamaTokenizer", "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>",
-                "add_bos_token": True, "add_eos_token": False, "legacy": False}  # fmt: skip
+    settings = {
+        "tokenizer_class": "GemmaTokenizer" if gemma else "LlamaTokenizer",
+        "bos_token": "<s>",
+        "eos_token": "</s>",
+        "unk_token": "<unk>",
+        "add_bos_token": True,
+        "add_eos_token": False,
+        "legacy": False,
+    }
     (folder / "tokenizer_config.json").write_text(json.dumps(settings))
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     if added:
@@ -212,7 +236,7 @@ def qwen_3(folder: Path, text: Path) -> Path:
 
 def gemma_2(folder: Path, text: Path) -> Path:
     folder.mkdir()
-    size = write_sentencepiece(folder, text)
+    size = write_sentencepiece(folder, text, gemma=True)
     return save(
         folder, "Gemma2", size, dtype="bfloat16", head_dim=64, sliding_window=64, query_pre_attn_scalar=64,
         bos_token_id=1, eos_token_id=2, pad_token_id=0,
@@ -221,7 +245,7 @@ def gemma_2(folder: Path, text: Path) -> Path:
 
 def gemma_3(folder: Path, text: Path) -> Path:
     folder.mkdir()
-    size = write_sentencepiece(folder, text)
+    size = write_sentencepiece(folder, text, gemma=True)
     return save(
         folder, "Gemma3Text", size, dtype="bfloat16", head_dim=64, sliding_window=64, query_pre_attn_scalar=64,
         bos_token_id=1, eos_token_id=2, pad_token_id=0,
@@ -231,7 +255,9 @@ def gemma_3(folder: Path, text: Path) -> Path:
 def phi_2(folder: Path, text: Path) -> Path:
     folder.mkdir()
     size = write_byte_level(folder, text, None)
-    return save(folder, "Phi", size, num_key_value_heads=4, eos_token_id=size - 1, bos_token_id=size - 1)
+    return save(
+        folder, "Phi", size, intermediate_size=1024, num_key_value_heads=4, eos_token_id=size - 1, bos_token_id=size - 1
+    )
 
 
 def phi_3(folder: Path, text: Path) -> Path:

@@ -40,7 +40,7 @@ def test_a_shape_is_converted_quantised_and_answers_alike(
         assert read_header(result).quantisation == to.upper()
     engine = load_engine(replace(make_plan(read_checkpoint(tmp_path / "q8_0.gguf")), threads=1))
     try:
-        text, last = ask(engine, "The library opens", max_tokens=4, temperature=0.0)
+        _, last = ask(engine, "The library opens", max_tokens=4, temperature=0.0)
         assert last.usage.generated_tokens >= 1 or last.stop_reason == "end"
     finally:
         engine.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from typing import Any
@@ -218,6 +219,28 @@ def test_stopping_closes_the_connection(server: Any, when: str) -> None:
     assert server.asked[0].gone.wait(5), "the server must notice it"
     server.script = [lambda exchange: exchange.say("again")]
     assert pieces(engine)[1 - 1].text == "again"
+
+
+def test_stopping_while_the_connection_is_made(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing can interrupt a name's look-up or a connection: it is left behind, and closed once it is there."""
+    engine = server.connect()
+    stop, let_go = threading.Event(), threading.Event()
+    create = socket.create_connection
+
+    def slow(*args: Any, **kwargs: Any) -> socket.socket:
+        stop.set()
+        let_go.wait(10)
+        return create(*args, **kwargs)
+
+    monkeypatch.setattr(socket, "create_connection", slow)
+    assert [piece.stop_reason for piece in pieces(engine, stop)] == ["interrupted"]
+    assert not let_go.is_set() and not server.asked
+    let_go.set()
+    for thread in threading.enumerate():
+        if thread.name == "kaggle_magics-endpoint":
+            thread.join(10)
+            assert not thread.is_alive()
+    assert not server.asked, "what was stopped is not sent any more"
 
 
 def test_stopped_before_it_began(server: Any) -> None:

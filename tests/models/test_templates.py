@@ -233,3 +233,5 @@ def test_where_a_folder_keeps_its_template(tmp_path: Path) -> None:
     assert template_of(tmp_path) == "second"
     (tmp_path / "chat_template.jinja").write_text("first")
     assert template_of(tmp_path) == "first"
+    (tmp_path / "chat_template.jinja").write_bytes(b"\xff{{ bos_token }}")
+    assert template_of(tmp_path) == "\ufffd{{ bos_token }}"

@@ -14,7 +14,7 @@ def template_of(folder: Path) -> str | None:
     """
     file = folder / "chat_template.jinja"
     if file.is_file():
-        return file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8", errors="replace")
     for name in ("tokenizer_config.json", "chat_template.json"):
         found = read_json(folder / name).get("chat_template")
         if isinstance(found, list):

@@ -74,9 +74,10 @@ def main(words: list[str]) -> None:
         errors.append(abs(off) / used)
         within = abs(off) <= max(ALLOWED[0] * used, ALLOWED[1])
         parts = ", ".join(f"{part} {taken / MiB:.0f}" for part, taken in measured["parts"].items())
+        verdict = "yes" if within else "NO"
         print(
             f"| {case.shape} | {case.stored} | {case.quant or 'none'} | {case.context} | {estimate / MiB:.0f} MiB "
-            f"| {used / MiB:.0f} MiB | {off / MiB:+.0f} MiB ({off / used:+.1%}) | {'yes' if within else 'NO'} | {parts} |",
+            f"| {used / MiB:.0f} MiB | {off / MiB:+.0f} MiB ({off / used:+.1%}) | {verdict} | {parts} |",
             flush=True,
         )
     if errors:

@@ -16,7 +16,7 @@ from kaggle_magics.models.fit.memory import Form, converted, weights
 from kaggle_magics.models.fit.placing import MARGIN as MARGIN
 from kaggle_magics.models.fit.placing import Placement
 from kaggle_magics.models.fit.quants import BITSANDBYTES, GGUF_TYPES, checked
-from kaggle_magics.models.machine import Gpu, Machine, default_dtype, this_machine
+from kaggle_magics.models.machine import BFLOAT16_CAPABILITY, Gpu, Machine, default_dtype, this_machine
 
 ENGINES = {
     "safetensors": ("transformers", "transformers"),
@@ -223,6 +223,11 @@ def _why(checkpoint: Checkpoint, form: Form, placement: Placement, machine: Mach
             said.append(f"the {machine.unused} is not used")
         if form.quant:
             said.append("slow on a CPU: a GGUF type such as q4_k_m is many times faster")
+    card = machine.gpu(form.device) if form.device != "cpu" else None
+    if card and form.dtype == "bfloat16" and card.capability < BFLOAT16_CAPABILITY:
+        said.append(f"{card.name} only emulates bfloat16, slowly")
+    if form.device == "cpu" and form.engine == "transformers" and form.dtype in ("float16", "bfloat16"):
+        said += [] if machine.bfloat16 else [f"this CPU reads prompts in {form.dtype} several times slower"]
     if form.engine == "transformers" and not form.quant and form.dtype != checkpoint.dtype:
         said.append(f"stored as {checkpoint.dtype}, computed in {form.dtype}")
     return "; ".join(said)

@@ -154,6 +154,11 @@ def test_a_tpu_is_not_used_and_said_so() -> None:
         make_plan(SEVEN, machine=here, device="tpu")
 
 
+def test_bfloat16_on_a_card_that_emulates_it_is_not_offered_and_named_when_asked_for() -> None:
+    assert "bfloat16" not in [way.name for way in choices(ONE, machine=machine(t4()))]
+    assert "only emulates bfloat16" in make_plan(ONE, machine=machine(t4()), dtype="bfloat16").why
+
+
 def test_a_cpu_that_computes_in_bfloat16_uses_it() -> None:
     assert make_plan(ONE, machine=machine(bfloat16=True)).dtype == "bfloat16"
 
@@ -197,7 +202,7 @@ def test_what_cannot_be_quantised_so() -> None:
     file = as_gguf(ONE, "Q8_0", 8.5)
     with pytest.raises(OptionError, match="is a GGUF file; nf4 is for safetensors"):
         make_plan(file, machine=machine(), quant="nf4")
-    with pytest.raises(OptionError, match="%llm_quantize llama-1.1b-Q8_0 --to q4_k_m"):
+    with pytest.raises(OptionError, match=r"%llm_quantize llama-1\.1b-Q8_0 --to q4_k_m"):
         make_plan(file, machine=machine(), quant="q4_k_m")
     assert make_plan(file, machine=machine(), quant="q8_0").convert_to is None
     with pytest.raises(OptionError, match="quant q4_k_m and dtype float16 exclude each other"):
@@ -259,7 +264,8 @@ def test_auto_takes_a_file_that_is_there_before_making_one() -> None:
 def test_auto_takes_only_what_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choosing, "installed", lambda module: module != "llama_cpp")
     plan = taken(SEVEN, machine(memory=20))
-    assert plan.engine == "transformers" and plan.quant == "nf4"
+    assert plan.engine == "transformers" and plan.convert_to is None
+    assert fits(plan, machine(memory=20))
 
 
 def test_auto_that_finds_nothing_says_what_would_fit() -> None:

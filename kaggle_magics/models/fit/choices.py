@@ -20,12 +20,14 @@ from kaggle_magics.extras import install_line, installed
 from kaggle_magics.models.checkpoint import DTYPE_BYTES, Checkpoint
 from kaggle_magics.models.fit import speed
 from kaggle_magics.models.fit.quants import BITSANDBYTES, GGUF_TYPES, LITTLE, checked
-from kaggle_magics.models.machine import Machine, this_machine
+from kaggle_magics.models.machine import BFLOAT16_CAPABILITY, Machine, this_machine
 from kaggle_magics.models.plan import ENGINES, Plan, candidates, lacking
 
 FAST_ENOUGH = 100.0
 """Tokens a second: from here on speed is no reason to give up any quality."""
 NEARLY_AS_FAST = 0.9
+_USUAL = (200, 200)
+"""Tokens of a prompt and of its answer, by which ways are compared."""
 
 _FILE_LOSS = {"F32": 0.0, "F16": 0.0, "BF16": 0.0, "Q5_0": 0.6, "Q5_1": 0.5, "Q4_1": 3.0, "Q3_K_L": 2.6, "Q3_K_S": 8.5,
               "IQ4_NL": 1.5, "IQ4_XS": 1.6, "IQ3_M": 5.0}  # fmt: skip
@@ -138,11 +140,19 @@ def _ranked(ways: Sequence[Choice]) -> list[Choice]:
             return [way]
     good = [way for way in ways if way.loss <= LITTLE]
     if not good:
-        return sorted(ways, key=lambda way: (way.loss, -(way.plan.tokens_per_second or 0.0)))
-    fastest = max(way.plan.tokens_per_second or 0.0 for way in good)
-    near = [way for way in good if (way.plan.tokens_per_second or 0.0) >= NEARLY_AS_FAST * fastest]
+        return sorted(ways, key=lambda way: (way.loss, -_pace(way.plan)))
+    fastest = max(_pace(way.plan) for way in good)
+    near = [way for way in good if _pace(way.plan) >= NEARLY_AS_FAST * fastest]
     # A file that is there goes before one that has to be made.
-    return sorted(near, key=lambda way: (way.loss, way.plan.disk > 0, -(way.plan.tokens_per_second or 0.0)))
+    return sorted(near, key=lambda way: (way.loss, way.plan.disk > 0, -_pace(way.plan)))
+
+
+def _pace(plan: Plan) -> float:
+    """Answers a second of a usual size; 0 where that is not known."""
+    if not plan.tokens_per_second or not plan.prompt_tokens_per_second:
+        return 0.0
+    prompt, answer = _USUAL
+    return 1 / (prompt / plan.prompt_tokens_per_second + answer / plan.tokens_per_second)
 
 
 def _ways(
@@ -236,11 +246,11 @@ def _loss(plan: Plan) -> float:
 
 def _dtypes(machine: Machine, device: str | None) -> tuple[str, ...]:
     """The dtypes that make sense beside the one that is taken by default."""
-    if any(gpu.usable for gpu in machine.gpus) and device != "cpu":
-        return (
-            ("float32", "float16", "bfloat16") if any(gpu.usable for gpu in machine.gpus) else ("float32", "bfloat16")
-        )
-    return ("float32", "bfloat16")
+    cards = [gpu for gpu in machine.gpus if gpu.usable and device != "cpu"]
+    if not cards:
+        return ("float32", "bfloat16")
+    modern = all(gpu.capability >= BFLOAT16_CAPABILITY for gpu in cards)
+    return ("float32", "float16", "bfloat16") if modern else ("float32", "float16")
 
 
 def _same(one: Plan, other: Plan) -> bool:

@@ -66,6 +66,7 @@ def quant_word(text: str) -> str:
         "%llm_load qwen2.5/transformers/0.5b-instruct --context 4096",
         "%llm_load pocket --dry-run",
         "%llm_load pocket --quant auto",
+        "%llm_load openai:http://127.0.0.1:8000/v1#my-model",
     ),
 )
 def llm_load(call: Call) -> LoadedModel | Choices:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -11,7 +12,9 @@ import pytest
 
 from kaggle_magics.errors import EngineError, KaggleMagicsError, ModelNotFound, OptionError
 from kaggle_magics.models.engines.endpoint import Limits, connect, parse
-from kaggle_magics.models.engines.endpoint.http import Cancelled, Client, Retry, retry_after
+from kaggle_magics.models.engines.endpoint.events import chunk
+from kaggle_magics.models.engines.endpoint.http import Cancelled, Client, Head, Retry, retry_after
+from kaggle_magics.models.engines.endpoint.refusals import explain, read_refusal
 from kaggle_magics.models.request import Request, Sampling
 
 
@@ -414,3 +417,60 @@ def test_a_proxy_is_for_others_only(server: Any, monkeypatch: pytest.MonkeyPatch
     assert head.status == 200 and b"far" in body
     assert server.seen[-1].headers["Proxy-Authorization"] == "Basic dXNlcjpzZWNyZXQ="
     assert server.seen[-1].headers["Host"] == "llm.example.org"
+
+
+# -- nonsense in every place -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b"3",
+        b'"text"',
+        b'{"error": null}',
+        b'{"error": []}',
+        b'{"error": {"message": null}}',
+        b'{"error": {"message": {"a": 1}, "code": 3}}',
+        b'{"detail": []}',
+        b'{"detail": [3]}',
+        b'{"detail": [null]}',
+        b'{"detail": [{"loc": 5}]}',
+        b'{"detail": {"a": "b"}}',
+        b'{"message": "x", "code": 404}',
+        b"\xff\xfe",
+        b'{"error": {"message": "' + b"a\\n" * 5000 + b'"}}',
+        b"[" * 100000,
+    ],
+)
+def test_any_refusal_is_one_short_line(body: bytes) -> None:
+    reference = parse("openai:http://llm.example.org/v1#m")
+    assert reference is not None
+    for status in (204, 302, 400, 401, 404, 405, 413, 422, 429, 500, 503, 999):
+        refusal = read_refusal(Head(status, {}), body)
+        line = str(explain(refusal, reference, has_key=False, sent=("top_k", "model"), models=("a",)))
+        assert "\n" not in line and 10 < len(line) < 700
+        assert isinstance(refusal.again, bool)
+
+
+def test_any_event_is_a_chunk_or_an_error() -> None:
+    values: list[Any] = [None, 1, "x", [], {}, True, [1], [None], {"a": 1}]
+    for one, other in itertools.product(values, values):
+        for event in (
+            {"choices": [{"delta": one, "finish_reason": other}]},
+            {"choices": one, "usage": other},
+            {"choices": [{"delta": {"content": one, "reasoning": other}}]},
+            {"choices": [{"text": one}], "timings": other},
+            {"usage": {"prompt_tokens": one, "prompt_tokens_details": other}},
+            {"error": one, "choices": other},
+            {"choices": [{"message": one, "stop_reason": other}]},
+        ):
+            try:
+                found = chunk(event)
+            except EngineError as error:
+                assert "\n" not in str(error)
+            else:
+                assert isinstance(found.text, str) and isinstance(found.reasoning, str)
+                assert found.finish is None or isinstance(found.finish, str)

@@ -95,6 +95,8 @@ def chunk(event: Mapping[str, Any]) -> Chunk:
 def error_text(error: object) -> str:
     """One line of what a server says went wrong."""
     said = error.get("message") or error.get("detail") or error.get("type") if isinstance(error, dict) else error
+    if not said:
+        return ""
     if not isinstance(said, str):
         said = json.dumps(said, ensure_ascii=False)
     line = " ".join(said.split())

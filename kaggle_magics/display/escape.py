@@ -15,6 +15,7 @@ _CONTROL = re.compile(
     r"|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
     r"|[\u202a-\u202e\u2066-\u2069]"  # bidirectional overrides, which show a text in another order
 )
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _HTML_START = re.compile(r"<(?=[A-Za-z/!?])")
 _ENTITY = re.compile(r"&(?=#?\w+;)")
 _UNSAFE_TARGET = re.compile(r"\](?=\s*[(:\[])(?!\(\s*(?:https?://|mailto:))", re.I)
@@ -22,6 +23,8 @@ _UNSAFE_TARGET = re.compile(r"\](?=\s*[(:\[])(?!\(\s*(?:https?://|mailto:))", re
 
 def plain(text: str) -> str:
     """For a terminal: without control characters and sequences, except newline and tab."""
+    # File names may hold bytes that are no text; no message could carry what Python makes of them.
+    text = _SURROGATE.sub("\ufffd", text)
     return _CONTROL.sub("", text.replace("\r\n", "\n")).replace("\r", "\n")
 
 

@@ -248,6 +248,8 @@ def _read_gguf(path: Path, name: str, origin: Origin, handle: str | None) -> Che
     if kind == "adapter":
         return _of_adapter(adapter_of_gguf(parts[0], name, header), origin, handle)
     tensors = [item for each in (header, *others) for item in each.tensors.items()]
+    vocabulary = header.lengths.get("tokenizer.ggml.tokens", 0)
+    _check_vocabulary(path, vocabulary, dict(tensors).get("token_embd.weight"))
     return Checkpoint(
         name=name,
         path=parts[0],
@@ -260,11 +262,19 @@ def _read_gguf(path: Path, name: str, origin: Origin, handle: str | None) -> Che
         has_chat_template=bool(header.metadata.get("tokenizer.chat_template")),
         origin=origin,
         handle=handle,
-        dimensions=gguf_dimensions(
-            architecture, header.metadata, header.lengths.get("tokenizer.ggml.tokens", 0), tensors
-        ),
+        dimensions=gguf_dimensions(architecture, header.metadata, vocabulary, tensors),
         kind=kind,
     )
+
+
+def _check_vocabulary(path: Path, tokens: int, embedding: gguf.GgufTensor | None) -> None:
+    """llama.cpp wants a row of the embedding for every token and no more; another model's tokenizer has other ones."""
+    rows = embedding.shape[1] if embedding is not None and len(embedding.shape) == 2 else tokens
+    if tokens and rows != tokens:
+        raise CheckpointError(
+            f"{path.name} has a vocabulary of {tokens:,} tokens, and weights for {rows:,}: it is another model's.",
+            "Convert it again with its own tokenizer, or download it again.",
+        )
 
 
 def _parts(path: Path) -> list[Path]:

@@ -143,3 +143,8 @@ def test_terminals_get_no_control_sequences() -> None:
 def test_deep_nesting_is_drawn_quickly(depth: int) -> None:
     for text in (">" * depth + "x", "[" * depth, "*" * depth + "x", "- " * depth + "x", "`" * depth):
         assert Reader(markdown.render(text)).tags is not None
+
+
+def test_file_names_that_are_no_text_can_be_sent() -> None:
+    shown = (escape.plain("a\udcffb"), escape.html("a\udcffb"), escape.markdown_line("a\udcffb"))
+    assert [text.encode("utf-8").decode("utf-8") for text in shown] == ["a\ufffdb"] * 3

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from kaggle_magics.errors import CheckpointError, KaggleMagicsError, ModelNotFound
@@ -154,6 +155,14 @@ def test_files_that_are_no_weights(tree: Path, make_folder: Make, data: bytes) -
     (tree / "bad.gguf").write_bytes(data)
     problems = [model.problem for model in list_models()]
     assert len(problems) == 2 and all(problems) and not any("\n" in problem for problem in problems)
+
+
+def test_a_gguf_with_another_model_s_vocabulary(tmp_path: Path, make_gguf: Make) -> None:
+    path = make_gguf(tmp_path / "m.gguf", tensors={"token_embd.weight": np.zeros((5, 8), "f4")})
+    with pytest.raises(CheckpointError, match="a vocabulary of 2 tokens, and weights for 5"):
+        read_checkpoint(path)
+    make_gguf(path, tensors={"token_embd.weight": np.zeros((2, 8), "f4")})
+    assert read_checkpoint(path).dimensions.vocabulary == 2
 
 
 def test_a_model_of_which_only_the_tokenizer_is_there_says_so(tree: Path) -> None:

@@ -56,7 +56,7 @@ def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
             stderr=subprocess.STDOUT,
         )
         try:
-            deadline = time.monotonic() + 120
+            deadline = time.monotonic() + 240
             while not answers(port):
                 assert child.poll() is None and time.monotonic() < deadline, log.read_text(errors="replace")[-2000:]
                 time.sleep(0.1)

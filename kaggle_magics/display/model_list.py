@@ -18,10 +18,11 @@ def models_view(models: Sequence[ListedModel]) -> View:
     if not models:
         return note("No model matches. %llm_models without a word lists all that are there.")
     usable = [model for model in models if model.kind is not None]
-    damaged = [model for model in models if model.kind is None]
+    # That a model does not fit is in its row; anything else that is wrong needs words.
+    wrong = [model for model in models if model.problem and model.fits is None]
     views = [_table("Models", usable)] if usable else []
-    if damaged:
-        rows = [(model.name, model.reference, model.problem) for model in damaged]
+    if wrong:
+        rows = [(model.name, model.reference, model.problem) for model in wrong]
         views.append(table("Cannot be used", ("model", "reference", "reason"), rows))
     if any(model.fits is False for model in models):
         views.append(note("What does not fit as it is may fit quantised: %llm_load REF --dry-run shows the choices."))

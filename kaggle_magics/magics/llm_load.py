@@ -65,13 +65,14 @@ def quant_word(text: str) -> str:
         "%llm_load",
         "%llm_load qwen2.5/transformers/0.5b-instruct --context 4096",
         "%llm_load pocket --dry-run",
+        "%llm_load hub:Qwen/Qwen2.5-0.5B-Instruct",
         "%llm_load pocket --quant auto",
         "%llm_load openai:http://127.0.0.1:8000/v1#my-model",
     ),
 )
 def llm_load(call: Call) -> LoadedModel | Choices:
     options = call.options
-    reference = options.ref or call.settings.model or None
+    reference = call.session.server_of(options.ref or call.settings.model or None)
     if is_endpoint(reference):
         return _connect(call, reference)
     if not options.dry_run:

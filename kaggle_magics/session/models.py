@@ -52,6 +52,11 @@ class ModelCalls:
         """The checkpoint that a reference means, downloaded if it is `hub:` or `kaggle:` and not at hand yet."""
         return self._resolve(reference, download=True, on_progress=on_progress)
 
+    def server_of(self, reference: Any) -> Any:
+        """The server that an alias stands for; every other reference as it is: its alias is followed to a file."""
+        target = self.aliases.get(reference.strip()) if isinstance(reference, str) else None
+        return target if is_endpoint(target) else reference
+
     def plan(
         self,
         reference: str | PathLike[str] | None = None,
@@ -116,6 +121,7 @@ class ModelCalls:
         """
         if template is not None:
             check_name(template)
+        reference = self.server_of(reference)
         if is_endpoint(reference):
             if quant or dtype or device or adapter or allow_pickle or trust_remote_code:
                 raise OptionError(

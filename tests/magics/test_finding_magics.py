@@ -70,6 +70,19 @@ def test_aliases_are_set_used_and_completed(shell: Any, session: Any, attached: 
         shell.run("%llm_load little --dry-run")
 
 
+def test_an_alias_of_a_server_connects_to_it(shell: Any, session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    connected: list[str] = []
+
+    def connect(reference: str, **_: Any) -> Any:
+        connected.append(reference)
+        return type("Model", (), {"name": "served", "template": None})()
+
+    monkeypatch.setattr(session._pool, "connect", connect)
+    session.aliases["box"] = "openai:http://127.0.0.1:1/v1#qwen"
+    shell.run("m = %llm_load box")
+    assert connected == ["openai:http://127.0.0.1:1/v1#qwen"]
+
+
 def test_aliases_that_cannot_be_are_refused(shell: Any, session: Any, capsys: Any) -> None:
     for odd in ('{"": "pocket"}', '{"a": ""}', '{"a": 3}', '{" a": "pocket"}'):
         result = shell.run_cell(f"%config KaggleMagics.aliases = {odd}")

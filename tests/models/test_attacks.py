@@ -107,6 +107,20 @@ def test_what_may_not_be_read_is_passed_over(tree: Path, make_folder: Make) -> N
         closed.chmod(0o755)
 
 
+def test_a_folder_that_the_system_will_not_list(tree: Path, make_folder: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_folder(tree / "open")
+    make_folder(tree / "closed")
+    scandir = os.scandir
+
+    def refuse(path: Any) -> Any:
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert [checkpoint.name for checkpoint in list_checkpoints()] == ["open"]
+
+
 CONFIGS: tuple[bytes, ...] = (
     b"", b"{", b"[]", b"null", b"\xff\xfe", b"[" * 100_000, b'{"architectures": "x"}', b'{"architectures": [null]}',
     b'{"hidden_size": "64", "num_attention_heads": true, "num_hidden_layers": -3, "vocab_size": 1e400}',

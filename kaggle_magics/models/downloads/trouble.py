@@ -47,7 +47,7 @@ def offline(remote: Remote) -> ModelNotFound:
 def _hub(remote: Remote, failure: Failure, has_token: bool) -> ModelNotFound:
     name, status = remote.name, failure.status
     if failure.kind == "gated":
-        accept = f"Accept its terms at {remote.page}"
+        accept = f"Accept its terms ({remote.page})"
         if has_token:
             return ModelNotFound(
                 f"{name} is gated, and the account of the given token has no access.",
@@ -56,7 +56,7 @@ def _hub(remote: Remote, failure: Failure, has_token: bool) -> ModelNotFound:
         return ModelNotFound(f"{name} is gated: its owner lets in who has accepted its terms.", f"{accept}. {_TOKEN}")
     if failure.kind == "missing":
         private = "" if has_token else f" If it is private, the hub wants a token. {_TOKEN}"
-        return ModelNotFound(f"Hugging Face has no model {name}.", f"Check the name at {remote.page}{private}")
+        return ModelNotFound(f"Hugging Face has no model {name}.", f"Check the name ({remote.page}).{private}")
     if failure.kind == "revision":
         return ModelNotFound(f"{name} has no revision {remote.revision!r}.", f"See {remote.page}/tree/main")
     if failure.kind == "file":
@@ -65,7 +65,9 @@ def _hub(remote: Remote, failure: Failure, has_token: bool) -> ModelNotFound:
         given = "The Hugging Face token is not valid." if has_token else "Hugging Face wants a token."
         return ModelNotFound(f"{name} was refused (401). {given}", _TOKEN)
     if status == 403:
-        return ModelNotFound(f"{name} was refused (403): the token may not read it.", f"See {remote.page}. {_TOKEN}")
+        return ModelNotFound(
+            f"{name} was refused (403): the token may not read it.", f"See {remote.page} for who may. {_TOKEN}"
+        )
     if status == 429:
         more = "Wait a few minutes." if has_token else f"Wait a few minutes, or use a token. {_TOKEN}"
         return ModelNotFound(f"Hugging Face has had too many requests from this address (429), not {name}.", more)

@@ -218,6 +218,17 @@ def test_too_small_a_disk_is_told_before_and_a_full_one_in_the_middle(
         resolve("hub:Qwen/Qwen2.5-0.5B")
 
 
+def test_two_notebooks_do_not_write_one_file(hub: Any, qwen: Any, caches: Path) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    part = caches / f"hub/models--Qwen--Qwen2.5-0.5B/blobs/{hashlib.sha256(weights(qwen)).hexdigest()}.partial"
+    part.parent.mkdir(parents=True)
+    with part.open("a+b") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(ModelNotFound, match="being downloaded already, in another notebook"):
+            resolve("hub:Qwen/Qwen2.5-0.5B")
+    assert resolve("hub:Qwen/Qwen2.5-0.5B").parameters == 20_000
+
+
 def test_one_gguf_of_many(hub: Any, make_repository: Any, make_gguf: Make, tmp_path: Path) -> None:
     for kind in ("Q2_K", "Q4_K_M", "Q8_0"):
         make_gguf(tmp_path / f"some/some-{kind}.gguf")

@@ -14,7 +14,7 @@ EXTRA_OF = {
     "transformers": "transformers",
     "accelerate": "quantize",
     "bitsandbytes": "quantize",
-    "sentencepiece": "gguf",
+    "sentencepiece": "quantize",
     "peft": "adapters",
     "llama_cpp": "gguf",
     "jinja2": "gguf",

@@ -269,7 +269,7 @@ def phi_3(folder: Path, text: Path) -> Path:
 def gpt_2(folder: Path, text: Path) -> Path:
     folder.mkdir()
     size = write_byte_level(folder, text, None)
-    return save(folder, "GPT2", size, n_inner=512, bos_token_id=size - 1, eos_token_id=size - 1)
+    return save(folder, "GPT2", size, bos_token_id=size - 1, eos_token_id=size - 1)
 
 
 SHAPES: dict[str, Callable[[Path, Path], Path]] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from pathlib import Path
 
 from kaggle_magics import environment
@@ -21,6 +22,8 @@ from kaggle_magics.models.walk import find_models
 
 RESUMABLE_FROM = 8 * 2**20
 """Bytes; smaller files are fetched anew when they were interrupted."""
+SECRET = 20.0
+"""Seconds that Kaggle's secrets may take to answer."""
 ATTACH = 300.0
 """Seconds that Kaggle may take to mount a model."""
 
@@ -105,8 +108,36 @@ def _from_hub(remote: Remote, on_progress: OnProgress | None) -> None:
             raise ModelNotFound(
                 f"{remote.name} is not on this machine, and {name} forbids to download it.", f"Run: %env {name}=0"
             )
+    token = next(filter(None, (os.environ.get(name, "").strip() for name in _TOKENS)), None)
+    try:
+        try:
+            _attempt(remote, token, on_progress)
+        except Failure as failure:
+            if token is not None or (failure.kind not in _REFUSED and failure.status not in (401, 403, 429)):
+                raise
+            # Only now: the secrets' server can take long to answer, and most models are open to everybody.
+            if (token := _secret()) is None:
+                raise
+            _attempt(remote, token, on_progress)
+    except Failure as failure:
+        raise trouble.explain(remote, failure, has_token=token is not None) from None
+
+
+_TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+_REFUSED = ("gated", "missing")
+
+
+def _secret() -> str | None:
+    """The token among Kaggle's secrets, if it is told within a while."""
+    found: list[str | None] = []
+    asking = threading.Thread(target=lambda: found.append(secret(*_TOKENS)), daemon=True)
+    asking.start()
+    asking.join(SECRET)
+    return found[0] if found else None
+
+
+def _attempt(remote: Remote, token: str | None, on_progress: OnProgress | None) -> None:
     folder = caches.repository_folder(remote.name)
-    token = secret("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
     job = {
         "source": "hub",
         "name": remote.name,
@@ -115,16 +146,13 @@ def _from_hub(remote: Remote, on_progress: OnProgress | None) -> None:
         "folder": str(folder),
         "resumable_from": RESUMABLE_FROM,
     }
-    try:
-        with Client(job, name=remote.name, limit=supervise.LIMIT, stall=supervise.STALL) as client:
-            files = [RemoteFile(name, size) for name, size in client.hear("files", supervise.ANSWER)]
-            wanted = needed(remote, files)
-            total = sum(file.bytes for file in wanted)
-            check_room(remote, total - _bytes_in(folder / "blobs"), _free(folder), folder.parent)
-            client.tell({"files": [file.name for file in wanted]})
-            client.follow(total, on_progress)
-    except Failure as failure:
-        raise trouble.explain(remote, failure, has_token=token is not None) from None
+    with Client(job, name=remote.name, limit=supervise.LIMIT, stall=supervise.STALL) as client:
+        files = [RemoteFile(name, size) for name, size in client.hear("files", supervise.ANSWER)]
+        wanted = needed(remote, files)
+        total = sum(file.bytes for file in wanted)
+        check_room(remote, total - _bytes_in(folder / "blobs"), _free(folder), folder.parent)
+        client.tell({"files": [file.name for file in wanted]})
+        client.follow(total, on_progress)
 
 
 def _from_kaggle(remote: Remote, on_progress: OnProgress | None) -> Path:

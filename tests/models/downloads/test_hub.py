@@ -166,6 +166,26 @@ def test_gated_models(hub: Any, qwen: Any, monkeypatch: pytest.MonkeyPatch) -> N
     assert {given for _, _, given in hub.asked_there} == {None}
 
 
+def test_the_token_of_a_kaggle_secret_is_asked_for_when_it_is_needed(
+    hub: Any, qwen: Any, tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_repository: Any
+) -> None:
+    (tmp_path / "site").mkdir()
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    asked = tmp_path / "asked"
+    (tmp_path / "site" / "kaggle_secrets.py").write_text(
+        "class UserSecretsClient:\n"
+        "    def get_secret(self, label):\n"
+        f"        open({str(asked)!r}, 'a').write(label)\n"
+        f"        if label == 'HF_TOKEN': return {hub.token!r}\n"
+        "        raise KeyError(label)\n"
+    )
+    assert resolve("hub:Qwen/Qwen2.5-0.5B").parameters == 20_000
+    assert not asked.exists()
+    make_repository("meta/gated", None, dict(qwen.files), gated=True)
+    assert resolve("hub:meta/gated").parameters == 20_000
+    assert asked.read_text() == "HF_TOKEN"
+
+
 @pytest.mark.parametrize(
     ("reference", "message"),
     [

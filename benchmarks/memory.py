@@ -43,7 +43,7 @@ class Case:
 CASES = (
     Case("llama-27m", "float32", 1024),
     Case("llama-27m", "float32", 4096),
-    Case("llama-27m", "bfloat16", 16384),
+    Case("llama-27m", "bfloat16", 8192),
     Case("llama-116m", "float32", 1024),
     Case("llama-116m", "float32", 4096),
     Case("llama-116m", "bfloat16", 2048),

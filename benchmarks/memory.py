@@ -41,6 +41,8 @@ class Case:
 
 
 CASES = (
+    Case("llama-2m", "float32", 1024),
+    Case("llama-2m", "q8_0", 1024),
     Case("llama-27m", "float32", 1024),
     Case("llama-27m", "float32", 4096),
     Case("llama-27m", "bfloat16", 8192),

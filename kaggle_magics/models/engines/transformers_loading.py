@@ -45,6 +45,9 @@ def load(plan: Plan) -> LocalEngine:
         local = TransformersModel(model, tokenizer, facts=facts, template=template_of(plan.checkpoint.path))
         engine = LocalEngine(local, kept_bytes=default_bytes(plan))
         warm_up(engine, plan)
+        if plan.quant:
+            # What was read ahead of quantising is free, and stays with the allocator until it is asked for.
+            memory.release()
         return engine
     except KaggleMagicsError:
         raise

@@ -19,13 +19,15 @@ PREFILL_CHUNK = 512
 MiB = 2**20
 _FIXED = {"transformers": 260 * MiB, "llama.cpp": 15 * MiB}
 """Anonymous memory of the engine's libraries once they are imported."""
-_BITSANDBYTES = 110 * MiB
+_BITSANDBYTES = 90 * MiB
 _A_TOKEN = {"transformers": 560, "llama.cpp": 256}
 """Bytes a token of the vocabulary takes in the tokenizer."""
 CUDA_CONTEXT = 512 * MiB
 """CUDA's own on each GPU, with cuBLAS' workspace."""
 _FRAGMENTED = 2
 """torch's intermediate results over their sizes: the allocator keeps what was freed in pieces."""
+_READ_AHEAD = {False: 0.8, True: 0.0}
+"""Whether weights are read in the dtype computed in -> the share that is there unquantised at once, measured."""
 _LATENTS_CACHED = (5, 24)
 """transformers from here on caches multi-head latent attention as latents."""
 
@@ -50,10 +52,12 @@ class Form:
 
 def estimate(checkpoint: Checkpoint, form: Form) -> dict[str, int]:
     """Bytes by part: weights, kv_cache, compute, fixed."""
+    cache = kv_cache(checkpoint, form)
     return {
         "weights": resident(checkpoint, form),
-        "kv_cache": kv_cache(checkpoint, form),
-        "compute": compute(checkpoint, form),
+        "kv_cache": cache,
+        # What quantising needs for a moment is over before there is a cache.
+        "compute": max(compute(checkpoint, form), quantising(checkpoint, form) - cache),
         "fixed": fixed(checkpoint, form),
     }
 
@@ -96,7 +100,7 @@ def resident(checkpoint: Checkpoint, form: Form) -> int:
         table = size.embedding * GGUF_TYPES[form.convert_to].bits / 8
     elif form.engine == "llama.cpp":
         table = size.embedding_bytes
-    elif form.dtype == checkpoint.dtype and not form.quant:
+    elif form.dtype == checkpoint.dtype:
         table = size.embedding * DTYPE_BYTES.get(form.dtype, 2)
     else:
         table = 0
@@ -130,6 +134,14 @@ def compute(checkpoint: Checkpoint, form: Form) -> int:
     hidden = 3 * chunk * (size.intermediate + size.hidden) * width
     unpacked = size.hidden * size.intermediate * width if form.quant else 0
     return logits + _FRAGMENTED * (repeated + hidden + chunk * form.context * width) + unpacked
+
+
+def quantising(checkpoint: Checkpoint, form: Form) -> int:
+    """Bytes that are needed while bitsandbytes quantises on a CPU: transformers reads many weights ahead of it."""
+    if not form.quant or form.device != "cpu":
+        return 0
+    share = _READ_AHEAD[form.dtype == checkpoint.dtype]
+    return int(share * checkpoint.dimensions.linear * DTYPE_BYTES.get(form.dtype, 2))
 
 
 def fixed(checkpoint: Checkpoint, form: Form) -> int:

@@ -7,10 +7,12 @@ ones, and for the mask of the whole vocabulary only when none of those is allowe
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    # Requests know this module, and the magics know requests: numpy waits until something is computed.
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class Vocabulary(Protocol):

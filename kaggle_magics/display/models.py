@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from kaggle_magics.display.bundle import View, count, facts, join, note, seconds, size, table
 from kaggle_magics.display.documents import collections_view
 from kaggle_magics.display.results import Collections
+from kaggle_magics.models.engines.bitsandbytes import cpu_note
 
 if TYPE_CHECKING:
     from kaggle_magics.models.checkpoint import Checkpoint
@@ -38,6 +39,8 @@ def loaded_view(model: LoadedModel) -> View:
         rows.append(("memory, estimated", size(model.plan.bytes)))
     rows += [("memory, measured growth", size(model.bytes_taken)), ("loaded in", seconds(model.seconds))]
     views = [facts(f"Loaded {model.name}", rows)]
+    if model.plan and (slow := cpu_note(model.plan)):
+        views.append(note(slow, warn=True))
     if model.checkpoint and model.checkpoint.origin == "bundled":
         views.append(
             note(

@@ -149,7 +149,7 @@ class ModelCalls:
         """Make a GGUF file of the type `to`, such as "q4_k_m"; options: `models.quantize.asked.quantize_as_asked`."""
         from kaggle_magics.models.quantize.asked import quantize_as_asked
 
-        return quantize_as_asked(resolve(reference, kind=None, aliases=self.aliases), to, **options)
+        return quantize_as_asked(resolve(reference, aliases=self.aliases), to, **options)
 
     def adopt(self, *things: Any, name: str | None = None, context: int | None = None) -> LoadedModel:
         """Make what was built elsewhere the current model; one of the same name is unloaded first.

@@ -83,7 +83,8 @@ def _explained(error: ChildFailed, checkpoint: Checkpoint, output: Path) -> Kagg
         return MissingExtra(
             f"Converting {checkpoint.name} needs {module}, which is not installed.", f"Run: {install_line(module)}"
         )
-    if "No space left on device" in text or "Disk quota exceeded" in text:
+    # numpy tells of a full disk in words of its own.
+    if re.search(r"No space left on device|Disk quota exceeded|\d+ requested and \d+ written", text):
         return out_of_space(output.parent)
     if re.search(r"Model \S+ is not supported", text):
         return CheckpointError(

@@ -41,7 +41,11 @@ def main() -> None:
     if job["reference"]:
         from kaggle_magics.models.quantize.source_answers import write_answers
 
-        write_answers(job["model"], job["reference"], job["text"], trust_remote_code=job["trust_remote_code"])
+        try:
+            write_answers(job["model"], job["reference"], job["text"], trust_remote_code=job["trust_remote_code"])
+        except Exception as error:
+            # The converter knows more architectures than transformers does; the result is then compared with its GGUF.
+            print(f"No answers of transformers: {error}", flush=True)
 
 
 def _no_remote_code(*, allowed: bool) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-WHEELHOUSE = os.environ.get("KAGGLE_MAGICS_TEST_WHEELHOUSE", str(ROOT / "build" / "wheels"))
+WHEELHOUSE = os.environ.get("TEST_WHEELHOUSE", str(ROOT / "build" / "wheels"))
 """A folder with llama-cpp-python's source package (`pip download --no-deps --no-binary llama-cpp-python ...`)."""
 
 CHATML = (
@@ -203,6 +203,12 @@ def code_llama(folder: Path, text: Path) -> Path:
     return save(folder, "Llama", size, dtype="bfloat16", rope_theta=1e6, bos_token_id=1, eos_token_id=2)
 
 
+def llama_unigram(folder: Path, text: Path) -> Path:
+    folder.mkdir()
+    size = write_sentencepiece(folder, text, kind="unigram")
+    return save(folder, "Llama", size, bos_token_id=1, eos_token_id=2)
+
+
 def llama_fast_only(folder: Path, text: Path) -> Path:
     """As fine-tunes often come: no tokenizer.model."""
     folder.mkdir()
@@ -275,7 +281,8 @@ def gpt_2(folder: Path, text: Path) -> Path:
 SHAPES: dict[str, Callable[[Path, Path], Path]] = {
     shape.__name__: shape
     for shape in (
-        llama_2, mistral, code_llama, llama_fast_only, llama_3, qwen_2, qwen_3, gemma_2, gemma_3, phi_2, phi_3, gpt_2
+        llama_2, mistral, code_llama, llama_unigram, llama_fast_only, llama_3, qwen_2, qwen_3, gemma_2, gemma_3,
+        phi_2, phi_3, gpt_2,
     )
 }  # fmt: skip
 

@@ -18,6 +18,9 @@ def matches(text: str, locations: Sequence[Location]) -> list[Location]:
         lambda location: location.name.casefold() == text,
         # A whole handle for a model that is mounted the old way, without its owner.
         lambda location: location.version is not None and _without_owner(text, location),
+        # The end of a name goes before its middle: a folder before the files that lie in it.
+        lambda location: f"/{without_version(location)}".endswith(f"/{text}"),
+        lambda location: f"/{location.key.casefold()}".endswith(f"/{text}"),
         lambda location: f"/{text}/" in f"/{location.key.casefold()}/",
         lambda location: f"/{text}/" in f"/{without_version(location)}/",
         lambda location: mentions(text, location),

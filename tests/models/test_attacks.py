@@ -64,6 +64,16 @@ def test_slug_clashes_are_listed_with_what_to_type(tree: Path, make_folder: Make
         assert resolve(to_type(location, locations)).path == location.path
 
 
+def test_a_folder_goes_before_the_files_in_it(tree: Path, make_folder: Make, make_gguf: Make) -> None:
+    folder = make_folder(tree / "models/qwen-lm/qwen2.5/transformers/0.5b/1")
+    file = make_gguf(folder / "qwen-Q8_0.gguf")
+    for reference in ("qwen-lm/qwen2.5/transformers/0.5b", "qwen2.5/transformers/0.5b", "transformers/0.5b/1"):
+        assert resolve(reference).path == folder
+    assert resolve("qwen-Q8_0").path == resolve("qwen-q8_0.gguf").path == file
+    with pytest.raises(ModelNotFound, match="names 2 models"):
+        resolve("qwen2.5/transformers")
+
+
 def test_one_version_mounted_twice_is_one_model(tree: Path, make_folder: Make) -> None:
     first = make_folder(tree / "models/google/gemma/transformers/2b/1")
     make_folder(tree / "m/google/gemma/transformers/2b/1")

@@ -7,7 +7,6 @@ import errno
 import gc
 import os
 import sys
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -115,17 +114,19 @@ def let_go(*errors: BaseException | None) -> None:
     """
     for error in errors:
         for one in chain(error):
-            if one.__traceback__ is not None:
-                traceback.clear_frames(one.__traceback__)
+            _clear(one.__traceback__)
 
 
-def forget_last_errors(*errors: BaseException | None) -> None:
-    """`let_go` of the errors that Python keeps as the last ones, and of `errors`.
+def forget_last_errors(*kept: BaseException | TracebackType | None) -> None:
+    """`let_go` of the errors that Python keeps as the last ones, and of others (or tracebacks) that are kept somewhere.
 
     Only those that went through a library that holds models: others are left for a debugger.
     """
-    kept = [*errors, getattr(sys, "last_exc", None), getattr(sys, "last_value", None)]
-    let_go(*(error for error in kept if error is not None and _may_hold_models(error)))
+    for held in (*kept, *(getattr(sys, name, None) for name in ("last_exc", "last_value", "last_traceback"))):
+        if isinstance(held, TracebackType) and _goes_through_holders(held):
+            _clear(held)
+        elif isinstance(held, BaseException) and any(_goes_through_holders(one.__traceback__) for one in chain(held)):
+            let_go(held)
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -143,8 +144,19 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
             waiting += one.exceptions
 
 
-def _may_hold_models(error: BaseException) -> bool:
-    return any(_package(trace) in _HOLDERS for one in chain(error) for trace in _traces(one.__traceback__))
+def _goes_through_holders(trace: TracebackType | None) -> bool:
+    return any(_package(step) in _HOLDERS for step in _traces(trace))
+
+
+def _clear(trace: TracebackType | None) -> None:
+    for step in _traces(trace):
+        try:
+            step.tb_frame.clear()
+        except RuntimeError:
+            continue  # it still runs
+        # Whoever showed the traceback looked at f_locals, which before Python 3.13 is a copy that the frame keeps;
+        # looking again brings it up to date.
+        _ = step.tb_frame.f_locals
 
 
 def _traces(trace: TracebackType | None) -> Iterator[TracebackType]:

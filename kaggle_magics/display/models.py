@@ -35,6 +35,14 @@ def loaded_view(model: LoadedModel) -> View:
     rows += run_rows(f"{engine.engine} ({engine.library})", engine.device, engine.dtype, engine.context_length)
     if model.template != "auto":
         rows.append(("template", model.template))
+    rows = checkpoint_rows(model.checkpoint) if model.checkpoint else [("from", model.source)]
+    if model.adopted and model.checkpoint:
+        rows.append(("adopted", model.adopted))
+    rows += run_rows(f"{engine.engine} ({engine.library})", engine.device, engine.dtype, engine.context_length)
+    if model.plan and model.plan.adapter:
+        rows.append(("adapter", os.path.normpath(model.plan.adapter)))
+    if model.plan and (quant := model.plan.quant or model.plan.convert_to):
+        rows.append(("quantised to", quant))
     if model.plan:
         rows.append(("memory, estimated", size(model.plan.bytes)))
     rows += [("memory, measured growth", size(model.bytes_taken)), ("loaded in", seconds(model.seconds))]
@@ -61,12 +69,14 @@ def status_view(status: SessionStatus) -> View:
             model.facts.dtype,
             model.facts.context_length,
             size(model.bytes_taken),
+            size(kept) if (kept := getattr(model.engine, "context_bytes", None)) else None,
+            _remarks(model),
         )
         for model in status.models
     ]
-    columns = ("model", "engine", "device", "dtype", "context", "memory")
+    columns = ("model", "engine", "device", "dtype", "context", "memory", "kept contexts", "")
     models = (
-        table("Loaded models", columns, rows, numbers=("context", "memory"))
+        table("Loaded models", columns, rows, numbers=("context", "memory", "kept contexts"))
         if rows
         else note("No model is loaded. Load one with: %llm_load")
     )
@@ -78,6 +88,16 @@ def status_view(status: SessionStatus) -> View:
             note(f"This process uses {size(status.process_bytes)} of memory."),
         ],
     )
+
+
+def _remarks(model: LoadedModel) -> str | None:
+    """What is special about how it runs."""
+    said = [f"adapter {model.adapter}"] if model.adapter else []
+    if model.plan and (quant := model.plan.quant or model.plan.convert_to):
+        said.append(f"quantised to {quant}")
+    if model.adopted:
+        said.append(f"adopted: {model.adopted}")
+    return ", ".join(said) or None
 
 
 def checkpoint_rows(found: Checkpoint) -> list[tuple[str, str]]:

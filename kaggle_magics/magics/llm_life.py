@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kaggle_magics import memory
 from kaggle_magics.display.bundle import size
 from kaggle_magics.errors import KaggleMagicsError
+from kaggle_magics.magics import held
 from kaggle_magics.magics.arguments import Parser
 from kaggle_magics.magics.call import Call
 from kaggle_magics.magics.command import command
@@ -52,8 +54,14 @@ def llm_unload(call: Call) -> None:
     if call.options.all and call.options.name:
         raise KaggleMagicsError("--all and a name do not go together.", "Give one of them.")
     names = list(session.loaded) if call.options.all else [session.model(call.options.name).name]
+    held.let_go(call.shell)
     for name in names:
-        print(f"Unloaded {name}, {size(session.unload(name))} given back.")
+        adopted = session.model(name).adopted
+        freed = session.unload(name)
+        if adopted:
+            print(f"Let go of {name}. It is {adopted}, and stays in memory as long as a variable holds it.")
+        else:
+            print(f"Unloaded {name}, {size(freed)} given back; this process now holds {size(memory.process_bytes())}.")
     if not names:
         print("No model is loaded.")
     elif session.current:

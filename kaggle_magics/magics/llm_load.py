@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from kaggle_magics.display.bundle import note, size
+from kaggle_magics.display.bundle import note
 from kaggle_magics.display.results import Choices
 from kaggle_magics.display.stream import Show, open_show
-from kaggle_magics.errors import OptionError
-from kaggle_magics.magics.arguments import Parser, one_of, whole
+from kaggle_magics.errors import OptionError, did_you_mean
+from kaggle_magics.magics import held
+from kaggle_magics.magics.arguments import Parser, one_of, variable, whole
 from kaggle_magics.magics.call import Call
 from kaggle_magics.magics.command import command
 from kaggle_magics.magics.options import output_option, template_option
@@ -46,6 +48,21 @@ def _options(parser: Parser) -> None:
         "--device", help="cpu, cuda or cuda:N; by default the GPU if the model fits on it.", complete="device"
     )
     template_option(parser, "Chat template that stays with the model, for one that comes without.")
+    parser.option("--adapter", help="LoRA adapter on top: a PEFT folder, or a .gguf for GGUF models.", metavar="REF")
+    parser.option(
+        "--adopt",
+        help="Take what the notebook holds: the names of a model and its tokenizer, a pipeline, or a Llama.",
+        type=names,
+        metavar="NAME,NAME",
+    )
+    parser.switch("--swap", help="Unload the current model first, so that there are never two in memory.")
+    parser.switch(
+        "--allow-pickle",
+        help="Read pickled weights (.bin), which could run any code; torch is told to take tensors only.",
+    )
+    parser.switch(
+        "--trust-remote-code", help="Run Python code that comes with the model: it can do anything that you can."
+    )
     parser.switch("--dry-run", help="Show every way to run it here, and which one would be taken; load nothing.")
     output_option(parser)
 
@@ -58,6 +75,11 @@ def quant_word(text: str) -> str:
         raise argparse.ArgumentTypeError(str(error).removeprefix("quant ")) from None
 
 
+def names(text: str) -> tuple[str, ...]:
+    """Names of variables, separated by commas."""
+    return tuple(variable(part.strip()) for part in text.split(","))
+
+
 @command(
     "Load a model and make it the current one; without REF the best attached one that fits, else the bundled one.",
     options=_options,
@@ -68,53 +90,77 @@ def quant_word(text: str) -> str:
         "%llm_load hub:Qwen/Qwen2.5-0.5B-Instruct",
         "%llm_load pocket --quant auto",
         "%llm_load openai:http://127.0.0.1:8000/v1#my-model",
+        "%llm_load gemma --swap",
+        "%llm_load --adopt model,tokenizer",
     ),
 )
 def llm_load(call: Call) -> LoadedModel | Choices:
     options = call.options
-    reference = call.session.server_of(options.ref or call.settings.model or None)
+    held.let_go(call.shell)
+    reference = call.session.server_of(options.ref or (None if options.adopt else call.settings.model) or None)
+    result: LoadedModel | Choices
+    if options.adopt:
+        result = _adopt(call)
+    elif options.dry_run:
+        result = _dry_run(call, reference)
+    else:
+        result = _load(call, reference)
+    call.store(result)
+    return result
+
+
+def _dry_run(call: Call, reference: str | None) -> Choices:
     if is_endpoint(reference):
-        return _connect(call, reference)
-    if not options.dry_run:
-        _fetch(call, reference)
-    form = {name: getattr(options, name) for name in ("quant", "dtype", "context", "device")}
-    if options.dry_run:
-        ways = Choices(call.session.choices(reference, **form))
-        call.store(ways)
-        return ways
-    plan = call.session.plan(reference, **form)
-    found = plan.checkpoint
-    with open_show(call.shell) as output:
-        output.begin(f"Loading {found.name} ({size(found.bytes)}) with {plan.engine} on {plan.device}")
-        model = _load(call, reference)
-        output.finish(note(f"{model.name} is the current model."))
-    call.store(model)
-    return model
-
-
-def _connect(call: Call, reference: str) -> LoadedModel:
-    if call.options.dry_run:
         raise OptionError("A server's model is not loaded here: there is nothing to plan.", "Leave --dry-run out.")
-    with open_show(call.shell) as output:
-        # The address is not repeated: what should not be in it is refused before it is shown.
-        output.begin("Connecting to the server")
-        model = _load(call, reference)
-        output.finish(note(f"{model.name} is the current model."))
-    call.store(model)
-    return model
+    form = {name: getattr(call.options, name) for name in ("quant", "dtype", "context", "device")}
+    return Choices(call.session.choices(reference, **form))
 
 
 def _load(call: Call, reference: str | None) -> LoadedModel:
     options = call.options
-    return call.session.load(
-        reference,
-        name=options.name,
-        quant=options.quant,
-        dtype=options.dtype,
-        context=options.context,
-        device=options.device,
-        template=options.template,
-    )
+    on_server = is_endpoint(reference)
+    if not on_server:
+        _fetch(call, reference)
+    with open_show(call.shell) as output:
+        # A server's address is not repeated: what should not be in it is refused before it is shown.
+        output.begin("Connecting to the server" if on_server else f"Loading {reference or 'the best model here'}")
+        model = call.session.load(
+            reference,
+            name=options.name,
+            quant=options.quant,
+            dtype=options.dtype,
+            context=options.context,
+            device=options.device,
+            adapter=options.adapter,
+            template=options.template,
+            swap=options.swap,
+            allow_pickle=options.allow_pickle,
+            trust_remote_code=options.trust_remote_code,
+            on_progress=_progress(output),
+        )
+        output.finish(note(f"{model.name} is the current model."))
+    return model
+
+
+def _progress(output: Show) -> Callable[[str], None]:
+    """The first line is shown at once, the others as often as the output takes them."""
+    show = iter((output.begin,))
+    return lambda line: next(show, output.progress)(line)
+
+
+def _adopt(call: Call) -> LoadedModel:
+    options = call.options
+    for name in ("ref", "quant", "dtype", "device", "adapter", "dry_run"):
+        if getattr(options, name):
+            word = "REF" if name == "ref" else f"--{name.replace('_', '-')}"
+            raise OptionError(f"--adopt and {word} do not go together.", "What is adopted runs as it is.")
+    for name in options.adopt:
+        if name not in call.names:
+            raise OptionError(f"There is no variable {name!r}.", did_you_mean(name, list(call.names)))
+    things = (call.names[name] for name in options.adopt)
+    model = call.session.adopt(*things, name=options.name, context=options.context, template=options.template)
+    print(f"{model.name} is the current model.")
+    return model
 
 
 def _fetch(call: Call, reference: str | None) -> None:

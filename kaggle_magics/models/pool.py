@@ -11,16 +11,18 @@ from typing import Any
 
 from kaggle_magics import memory
 from kaggle_magics.errors import DoesNotFit, KaggleMagicsError, ModelNotLoaded, OptionError, did_you_mean
+from kaggle_magics.extras import require
 from kaggle_magics.models.adapter_fit import check_adapter
 from kaggle_magics.models.adopt import adopt
 from kaggle_magics.models.catalog import list_checkpoints
 from kaggle_magics.models.checkpoint import Checkpoint
+from kaggle_magics.models.engines.protocol import Engine
 from kaggle_magics.models.engines.registry import load_engine
 from kaggle_magics.models.fit.choices import Choice, choices
 from kaggle_magics.models.fit.remedies import explained
 from kaggle_magics.models.loaded import LoadedModel, LoadOptions, Wanted
 from kaggle_magics.models.machine import Machine, this_machine
-from kaggle_magics.models.plan import Plan, make_plan
+from kaggle_magics.models.plan import ENGINES, Plan, make_plan
 
 OnProgress = Callable[[str], None]
 """Gets one line that says how far something long has come."""
@@ -105,6 +107,13 @@ class ModelPool:
                 plan = _plan(checkpoint, options, _machine_without(leaving) if leaving else None)
             if there and there.plan and there.wanted and _same_run(there, plan, wanted):
                 return self._only_switch(there, leaving)
+            if plan.convert_to:
+                # While the earlier model still stands: if it fails or is stopped, nothing has happened.
+                _to_run(plan, on_progress)
+            if on_progress is not None:
+                on_progress(f"Loading {name} ({plan.memory['weights'] / 1e6:,.0f} MB, {plan.engine}, {plan.device})")
+            # What is not installed shows before anything is unloaded; and a model is not measured with its library.
+            _import_library(plan)
             model = self._replace(leaving, lambda: _start(name, plan))
             model.wanted, model.by_default = wanted, by_default
             return model
@@ -279,8 +288,7 @@ def _plan(checkpoint: Checkpoint, options: LoadOptions, machine: Machine | None 
 
 def _start(name: str, plan: Plan) -> LoadedModel:
     started, held, private = time.perf_counter(), memory.process_bytes(), memory.private_bytes()
-    with memory.apart():
-        engine = load_engine(plan)
+    engine = _engine(plan)
     now = memory.private_bytes()
     return LoadedModel(
         name,
@@ -291,6 +299,30 @@ def _start(name: str, plan: Plan) -> LoadedModel:
         bytes_taken=max(0, memory.process_bytes() - held),
         private={device: max(0, taken - private.get(device, 0)) for device, taken in now.items()},
     )
+
+
+def _engine(plan: Plan) -> Engine:
+    plan = _to_run(plan)
+    with memory.apart():
+        return load_engine(plan)
+
+
+def _import_library(plan: Plan) -> None:
+    """Raises `MissingExtra`."""
+    name = {engine: library for engine, library in ENGINES.values()}.get(plan.engine)
+    if name is not None:
+        library = require(name, f"Running {plan.checkpoint.name}")
+        for lazy in ("AutoModelForCausalLM", "AutoTokenizer"):
+            getattr(library, lazy, None)
+
+
+def _to_run(plan: Plan, on_progress: OnProgress | None = None) -> Plan:
+    """The plan with the file it runs: converted first where it says so, or found where that was done before."""
+    if plan.convert_to is None:
+        return plan
+    from kaggle_magics.models.quantize.for_plan import convert_for
+
+    return replace(plan, checkpoint=convert_for(plan, on_progress))
 
 
 def _can_come_back(model: LoadedModel) -> bool:
@@ -305,8 +337,7 @@ def _bring_back(models: Iterable[LoadedModel]) -> dict[str, str]:
         if model.plan is None:
             continue
         try:
-            with memory.apart():
-                model.engine = load_engine(model.plan)
+            model.engine = _engine(model.plan)
         except KaggleMagicsError as error:
             lost[model.name] = f"{model.name}, which was loaded before, is unloaded now ({error.message})"
             memory.let_go(error)

@@ -151,14 +151,21 @@ class ModelCalls:
 
         return quantize_as_asked(resolve(reference, aliases=self.aliases), to, **options)
 
-    def adopt(self, *things: Any, name: str | None = None, context: int | None = None) -> LoadedModel:
+    def adopt(
+        self, *things: Any, name: str | None = None, context: int | None = None, template: str | None = None
+    ) -> LoadedModel:
         """Make what was built elsewhere the current model; one of the same name is unloaded first.
 
         A transformers model and its tokenizer, a `pipeline`, a llama_cpp `Llama`, or an object that satisfies
         `models.engines.protocol.Engine`. It is used as it is: nothing is copied, and unloading lets go of it without
-        freeing what you still hold; an engine is closed. `context` is in tokens. Raises `OptionError`.
+        freeing what you still hold; an engine is closed. `context` is in tokens, `template` as for `load`. Raises
+        `OptionError`.
         """
-        return self._pool.adopt(things, name=name, context=context)
+        if template is not None:
+            check_name(template)
+        model = self._pool.adopt(things, name=name, context=context)
+        model.template = template or model.template
+        return model
 
     def use(self, name: str) -> LoadedModel:
         """Make a loaded model the current one."""

@@ -31,14 +31,12 @@ def checkpoint_view(checkpoint: Checkpoint) -> View:
 def loaded_view(model: LoadedModel) -> View:
     """What was loaded, from where, how it runs, what it took."""
     engine = model.facts
-    rows = checkpoint_rows(model.checkpoint) if model.checkpoint else [("from", engine.library)]
-    rows += run_rows(f"{engine.engine} ({engine.library})", engine.device, engine.dtype, engine.context_length)
-    if model.template != "auto":
-        rows.append(("template", model.template))
     rows = checkpoint_rows(model.checkpoint) if model.checkpoint else [("from", model.source)]
     if model.adopted and model.checkpoint:
         rows.append(("adopted", model.adopted))
     rows += run_rows(f"{engine.engine} ({engine.library})", engine.device, engine.dtype, engine.context_length)
+    if model.template != "auto":
+        rows.append(("template", model.template))
     if model.plan and model.plan.adapter:
         rows.append(("adapter", os.path.normpath(model.plan.adapter)))
     if model.plan and (quant := model.plan.quant or model.plan.convert_to):

@@ -57,10 +57,10 @@ def test_an_error_of_the_person_s_own_is_left_for_the_debugger(shell: Any, scrip
 
 
 def parts_of(model: Any) -> list[weakref.ref[Any]]:
-    """All that a transformers engine is made of: its adapter, the module, every layer and weight, the tokenizer."""
+    """All that a transformers engine is made of: the module, every layer, every weight, the tokenizer."""
     local = model.engine._model
     module = local._model
-    return [weakref.ref(each) for each in (local, module, *module.modules(), *module.parameters())]
+    return [weakref.ref(each) for each in (local.tokenizer, *module.modules(), *module.parameters())]
 
 
 @pytest.mark.parametrize("way", ["answered", "answer failed", "load failed after it", "replaced"])
@@ -107,12 +107,12 @@ def test_a_llama_cpp_model_is_freed_once(shell: Any, session: Any, monkeypatch: 
         monkeypatch.setattr(llama_cpp, name, lambda pointer, real=real, name=name: (freed.append(name), real(pointer)))
     shell.run("%llm_load pocket.gguf --name tiny")
     shell.run("%prompt --max-tokens 3 Hello")
-    local = weakref.ref(session.model().engine._model)
+    local = session.model().engine._model
     with pytest.raises(KaggleMagicsError):
         shell.run("%prompt --max-tokens 3 " + "word " * 3000)
     assert freed == []
     shell.run("%llm_unload tiny")
-    assert freed == ["llama_free", "llama_model_free"] and local() is None
+    assert freed == ["llama_free", "llama_model_free"] and local._model is None
 
 
 def test_unloading_what_was_adopted_says_that_it_stays(shell: Any, session: Any, tiny_llama: Path) -> None:

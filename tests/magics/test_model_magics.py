@@ -80,7 +80,7 @@ def test_a_real_model_is_planned_loaded_asked_and_freed(shell: Any, shared: Path
     pytest.importorskip("transformers")
     path = shared / "models" / "cardputer-chat-3m"
     shell.run(f"plan = %llm_load {path} --dry-run")
-    assert shell.user_ns["plan"].memory and shell.run("%llm_status").count("cardputer") == 0
+    assert shell.user_ns["plan"][0].plan.memory and shell.run("%llm_status").count("cardputer") == 0
     shell.run(f"model = %llm_load {path} --name small")
     drawn = shell.display_formatter.format(shell.user_ns["model"])[0]
     words = ("safetensors", "parameters", "estimated", "loaded in", str(path))

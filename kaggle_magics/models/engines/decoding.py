@@ -47,6 +47,11 @@ class LocalEngine:
     def kept_bytes(self, most: int) -> None:
         self._contexts.most_bytes = most
 
+    @property
+    def context_bytes(self) -> int:
+        """What contexts of earlier requests take now, in bytes."""
+        return self._contexts.bytes
+
     def render(self, request: Request) -> str:
         """The text the model reads, with the BOS that the tokenizer puts before it."""
         model = self._open()

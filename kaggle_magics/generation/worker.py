@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, TypeVar
 
+from kaggle_magics import memory
 from kaggle_magics.errors import DoesNotFit, EngineError, KaggleMagicsError
 from kaggle_magics.models.engines.protocol import Engine
 from kaggle_magics.models.request import Piece, Request, StopReason, TokenProbability, Usage
@@ -194,8 +195,7 @@ def _explained(error: BaseException) -> BaseException:
     if isinstance(error, KaggleMagicsError) or not isinstance(error, Exception):
         return error
     explained: KaggleMagicsError
-    # torch.cuda.OutOfMemoryError is a RuntimeError by another name; torch is not imported to find out.
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+    if memory.is_out_of_memory(error):
         explained = DoesNotFit(
             "The answer needed more memory than there is.",
             "Try a shorter prompt, a smaller --context when loading, or %llm_unload another model.",

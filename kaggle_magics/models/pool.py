@@ -114,7 +114,12 @@ class ModelPool:
                 on_progress(f"Loading {name} ({plan.memory['weights'] / 1e6:,.0f} MB, {plan.engine}, {plan.device})")
             # What is not installed shows before anything is unloaded; and a model is not measured with its library.
             _import_library(plan)
-            model = self._replace(leaving, lambda: _start(name, plan))
+            try:
+                model = self._replace(leaving, lambda: _start(name, plan))
+            except DoesNotFit as error:
+                error.plan = error.plan or plan
+                explained(error, held=self._held(without=leaving), others=list_checkpoints(), tried=True)
+                raise
             model.wanted, model.by_default = wanted, by_default
             return model
 
@@ -180,6 +185,8 @@ class ModelPool:
     def out_of_memory(self, model: LoadedModel, error: DoesNotFit) -> DoesNotFit:
         """The error for an answer that ran out of memory: what was held is freed, what would fit is named."""
         memory.let_go(error)
+        # What earlier prompts left in the cache goes first: it only makes the next answer faster.
+        getattr(model.engine, "forget", lambda: None)()
         memory.release()
         fresh = DoesNotFit(error.message, error.hint)
         fresh.plan = model.plan
@@ -362,9 +369,9 @@ def _explained(error: BaseException) -> BaseException:
     """The same trouble as one of our errors where it is about memory; anything else passes unchanged."""
     if isinstance(error, KaggleMagicsError) or not memory.is_out_of_memory(error):
         return error
-    explained = DoesNotFit("The memory ran out while the model was loaded.", "Load a smaller one, or unload another.")
-    explained.__cause__ = error
-    return explained
+    full = DoesNotFit("The memory ran out while the model was loaded.", "Load a smaller one, or unload another.")
+    full.__cause__ = error
+    return full
 
 
 def _same_run(there: LoadedModel, plan: Plan, wanted: Wanted) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kaggle_magics import memory
 from kaggle_magics.errors import CheckpointError, DoesNotFit, EngineError
 from kaggle_magics.extras import require
 from kaggle_magics.models.engines.local_model import Interrupted, Row
@@ -230,7 +231,7 @@ class TransformersModel:
                 logits: NDArray[np.float32] = output.logits[:, -1].to(dtype=torch.float32, device="cpu").numpy()
         except BaseException as error:
             self._undo(block, before)
-            if isinstance(error, torch.cuda.OutOfMemoryError | MemoryError):
+            if memory.is_out_of_memory(error):
                 free(torch)
                 raise DoesNotFit(
                     "The memory ran out while the model answered.",

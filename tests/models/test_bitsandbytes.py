@@ -192,7 +192,7 @@ def test_a_missing_library_is_named_with_its_extra(
 def test_on_a_cpu_it_is_said_that_gguf_is_faster(tiny_llama: Path) -> None:
     plan = make_plan(read_checkpoint(tiny_llama), device="cpu")
     note = bitsandbytes.cpu_note(replace(plan, quant="nf4"))
-    assert note and "GGUF" in note and "--quant q4_k_m" in note and "\n" not in note
+    assert note and "GGUF" in note and f"%llm_load {tiny_llama} --quant q4_k_m" in note and "\n" not in note
     assert bitsandbytes.cpu_note(plan) is None
     assert bitsandbytes.cpu_note(replace(plan, quant="nf4", device="cuda:0")) is None
     assert bitsandbytes.loading_options(plan, None, None) == {}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,10 +47,12 @@ def cpu_note(plan: Plan) -> str | None:
     quant = quantisation_of(plan)
     if quant is None or plan.device != "cpu":
         return None
+    found = plan.checkpoint
+    named = shlex.quote(str(found.path)) if found.origin == "path" else found.handle or found.name
     # 116 M parameters, one thread of an AVX2 CPU: NF4 7.7 tokens a second, q4_k_m 116.
     return (
         f"On a CPU {quant} saves memory but is slow. A GGUF of the same size is many times faster: "
-        f"%llm_load {plan.checkpoint.name} --quant q4_k_m"
+        f"%llm_load {named} --quant q4_k_m"
     )
 
 

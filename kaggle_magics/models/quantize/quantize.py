@@ -36,7 +36,7 @@ from kaggle_magics.models.quantize.disk import (
 )
 from kaggle_magics.models.quantize.gguf_types import FLOATS, bits_of, type_named
 from kaggle_magics.models.quantize.quantize_child import KEY_LENGTH, PROVENANCE
-from kaggle_magics.models.quantize.quantizer import is_quantized, quantize_gguf, quantized_bytes
+from kaggle_magics.models.quantize.quantizer import is_quantized, parts_of, quantize_gguf, quantized_bytes, read_parts
 from kaggle_magics.models.quantize.results import Quantized, QuantizeEstimate, read_notes, write_notes
 
 OnProgress = Callable[[str], None]
@@ -151,7 +151,7 @@ def key_of(checkpoint: Checkpoint, to: str) -> str:
     the version of llama.cpp's converter and quantiser."""
     digest = hashlib.sha256(f"{_FORMAT} {to} {installed_version()}".encode())
     folder = checkpoint.path
-    files = sorted(file for file in folder.iterdir() if file.is_file()) if folder.is_dir() else [folder]
+    files = sorted(file for file in folder.iterdir() if file.is_file()) if folder.is_dir() else parts_of(folder)
     for file in files:
         facts = file.stat()
         digest.update(f"\n{file.name} {facts.st_size} {facts.st_mtime_ns} ".encode("utf-8", "surrogateescape"))
@@ -178,7 +178,7 @@ def _job(
         )
     if checkpoint.kind == "adapter":
         raise CheckpointError(f"{checkpoint.name} is an adapter, not a model.", "Quantise the model it belongs to.")
-    if checkpoint.format == "gguf" and not requantize and is_quantized(read_header(checkpoint.path)):
+    if checkpoint.format == "gguf" and not requantize and is_quantized(read_parts(checkpoint.path)[0]):
         raise OptionError(
             f"{checkpoint.name} is {checkpoint.dtype} already: as {to} it would have the losses of both.",
             "Quantise the original; or, if there is none, add --requantize.",

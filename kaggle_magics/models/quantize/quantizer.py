@@ -6,6 +6,7 @@ import json
 import re
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from kaggle_magics.errors import CheckpointError, KaggleMagicsError, OptionError
@@ -24,6 +25,7 @@ _KEPT = re.compile(r"\[\s*\d+/\s*\d+\] (?P<name>\S+)")
 _CHANGED = re.compile(r"-> +[\d.]+ MiB \((?P<type>\w+)\)")
 _WIDTHS = {name.lower(): (block, width) for name, block, width in BLOCKS.values()}
 _ALIGNMENT = 32
+_PART = re.compile(r"(?P<stem>.*)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf$")
 _VERSION = "general.quantization_version"
 
 
@@ -63,7 +65,7 @@ def quantized_bytes(source: Path, to: str, *, requantize: bool = False, stop: th
 
     Every tensor's type is llama.cpp's own decision (its dry run). Same errors.
     """
-    header = read_header(source)
+    header, size = read_parts(source)
     types = {name: tensor.dtype.lower() for name, tensor in header.tensors.items()}
     now, wants_matrix = "", False
 
@@ -82,8 +84,29 @@ def quantized_bytes(source: Path, to: str, *, requantize: bool = False, stop: th
     if wants_matrix:
         raise needs_matrix(to)
     before = {name: tensor.dtype.lower() for name, tensor in header.tensors.items()}
-    head = source.stat().st_size - _stored(header, before) + _added(header)
+    head = size - _stored(header, before) + _added(header)
     return head + -head % _ALIGNMENT + _stored(header, types)
+
+
+def parts_of(source: Path) -> list[Path]:
+    """All files of a GGUF; `source` is its first part where it is split."""
+    part = _PART.match(source.name)
+    if part is None:
+        return [source]
+    count = int(part["count"])
+    return [source.with_name(f"{part['stem']}-{number:05d}-of-{part['count']}.gguf") for number in range(1, count + 1)]
+
+
+def read_parts(source: Path) -> tuple[GgufHeader, int]:
+    """The header with the tensors of all parts, and the bytes of the one file that the parts would make."""
+    header, *others = [read_header(part) for part in parts_of(source)]
+    size, tensors = source.stat().st_size, dict(header.tensors)
+    for other in others:
+        # Of a further part only the tensors and their lines in the table count.
+        size += _stored(other, {name: tensor.dtype.lower() for name, tensor in other.tensors.items()})
+        size += sum(8 + len(name.encode()) + 4 + 8 * len(tensor.shape) + 12 for name, tensor in other.tensors.items())
+        tensors |= other.tensors
+    return replace(header, tensors=tensors), size
 
 
 def is_quantized(header: GgufHeader) -> bool:

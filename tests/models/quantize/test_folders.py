@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -132,3 +135,27 @@ def test_pretokenizers_are_told_by_what_they_do_exactly() -> None:
 def test_scores_follow_the_merges() -> None:
     model = {"vocab": {"a": 0, "b": 1, "ab": 2, "abb": 3}, "merges": [["a", "b"], "ab b", ["a", "bb"]]}
     assert merge_scores({"model": model}) == {2: 0.0, 3: -1.0}
+
+
+@pytest.mark.slow
+def test_a_split_file_is_one_source(tiny_llama: Path, converter_here: Path, tmp_path: Path) -> None:
+    words = [str(converter_here / "convert_hf_to_gguf.py"), str(tiny_llama), "--split-max-tensors", "6"]
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
+    program = "import sys, runpy; from transformers import AutoTokenizer; sys.argv.pop(0); "
+    # The pre-tokenizer of a toy vocabulary is not one of those that the converter recognises.
+    program += "sys.path.insert(0, __import__('os').path.dirname(sys.argv[0])); import conversion.base as base; "
+    program += "base.TextModel.get_vocab_base_pre = lambda *words: 'gpt-2'; "
+    program += "runpy.run_path(sys.argv[0], run_name='__main__')"
+    subprocess.run(
+        [sys.executable, "-c", program, *words, "--outfile", str(tmp_path / "m.gguf"), "--outtype", "f16"],
+        env={**environment, "PYTHONPATH": str(converter_here / "gguf-py")},
+        check=True,
+        capture_output=True,
+    )
+    first, *rest = sorted(tmp_path.glob("m-*.gguf"))
+    assert rest
+    checkpoint = read_checkpoint(first)
+    expected, made = estimate(checkpoint, "q8_0"), quantize(checkpoint, "q8_0")
+    assert 0 <= expected.bytes - made.bytes < 256 and made.agreement
+    os.utime(rest[0], ns=(1, 1))
+    assert not quantize(read_checkpoint(first), "q8_0").found

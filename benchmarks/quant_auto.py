@@ -18,7 +18,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
 from timing import machine
@@ -52,25 +51,24 @@ def main() -> None:
 
 def _compare(children: list[_Child], prompts: list[str], turns: int, shape: str) -> None:
     speeds: list[list[float]] = [[] for _ in children]
-    answers: list[list[list[int]]] = [[] for _ in children]
+    answers: list[list[str]] = [[] for _ in children]
     for turn in range(-1, turns):
         for at, each in enumerate(children):
             reply = each.ask(prompts[turn % PROMPTS])
             if turn >= 0:
                 speeds[at].append(reply["tokens"] / reply["seconds"])
     for at, each in enumerate(children):
-        answers[at] = [each.ask(prompt)["ids"] for prompt in prompts]
+        answers[at] = [each.ask(prompt)["text"] for prompt in prompts]
     medians = [statistics.median(each) for each in speeds]
     resident = [each.ask("")["resident"] for each in children]
     print(f"\n### --quant auto, {shape}\n\n{machine()}\n")
-    print("| way | runs as | tokens/s | resident | same as float32, first tokens |\n|---|---|---:|---:|---:|")
+    print(
+        "| way | runs as | tokens/s | resident | as float32 from the beginning, characters |\n|---|---|---:|---:|---:|"
+    )
     for at, each in enumerate(children):
-        same = [_common(answers[0][n], answers[at][n]) for n in range(PROMPTS)]
-        length = len(answers[0][0])
-        print(
-            f"| {WAYS[at]} | {each.runs_as} | {medians[at]:.1f} | {resident[at] / 1e6:.0f} MB "
-            f"| {', '.join(map(str, same))} of {length} |"
-        )
+        pairs = list(zip(answers[0], answers[at], strict=True))
+        same = [f"{_common(one, other)} of {len(one.strip())}" for one, other in pairs]
+        print(f"| {WAYS[at]} | {each.runs_as} | {medians[at]:.1f} | {resident[at] / 1e6:.0f} MB | {', '.join(same)} |")
     print("\n| what | ratio | target | |\n|---|---:|---:|---|")
     for what, base, target in TARGETS:
         if "memory" in what:
@@ -82,8 +80,8 @@ def _compare(children: list[_Child], prompts: list[str], turns: int, shape: str)
     print(f"\nLoading with --quant auto took {children[3].seconds:.1f} s, conversion included.")
 
 
-def _common(one: list[int], other: list[int]) -> int:
-    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+def _common(one: str, other: str) -> int:
+    return len(os.path.commonprefix([one.strip(), other.strip()]))
 
 
 class _Child:
@@ -124,8 +122,8 @@ def _child(way: int, path: str, tokens: int) -> None:
         reply: dict[str, Any] = {"resident": _resident()}
         if prompt:
             started = time.perf_counter()
-            ids = answer(prompt)
-            reply |= {"seconds": time.perf_counter() - started, "tokens": len(ids), "ids": ids}
+            text, made = answer(prompt)
+            reply |= {"seconds": time.perf_counter() - started, "tokens": made, "text": text}
         print(json.dumps(reply), flush=True)
 
 
@@ -136,9 +134,10 @@ def _pipeline(path: str, tokens: int, _: str) -> tuple[Any, str, float]:
     pipe = pipeline("text-generation", model=path)
     seconds = time.perf_counter() - started
 
-    def answer(prompt: str) -> list[int]:
-        (made,) = pipe(prompt, max_new_tokens=tokens, do_sample=False, return_full_text=False)
-        return list(pipe.tokenizer(made["generated_text"], add_special_tokens=False)["input_ids"])
+    def answer(prompt: str) -> tuple[str, int]:
+        # These models never end by themselves.
+        (made,) = pipe(prompt, max_new_tokens=tokens, min_new_tokens=tokens, do_sample=False, return_full_text=False)
+        return str(made["generated_text"]), tokens
 
     return answer, f"transformers, {str(pipe.model.dtype).removeprefix('torch.')}", seconds
 
@@ -150,13 +149,10 @@ def _ours(path: str, tokens: int, quant: str) -> tuple[Any, str, float]:
     started = time.perf_counter()
     model = session.load(path, quant=quant)
     seconds = time.perf_counter() - started
-    from tokenizers import Tokenizer
 
-    tokenizer = Tokenizer.from_file(str(Path(path) / "tokenizer.json"))
-
-    def answer(prompt: str) -> list[int]:
-        text = session.prompt(prompt, template="none", max_tokens=tokens, temperature=0).text
-        return list(tokenizer.encode(text, add_special_tokens=False).ids)
+    def answer(prompt: str) -> tuple[str, int]:
+        found = session.prompt(prompt, template="none", max_tokens=tokens, temperature=0)
+        return found.text, found.usage.generated_tokens
 
     form = model.plan.quant or model.plan.convert_to or model.plan.dtype if model.plan else ""
     return answer, f"{model.facts.engine}, {form}", seconds

@@ -6,8 +6,12 @@ notebook, so caches never go there. Kaggle is tested before anything else: `goog
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 import tempfile
+import threading
+from functools import lru_cache
 from pathlib import Path
 
 
@@ -39,3 +43,18 @@ def cache_dir() -> Path:
         path = Path(platformdirs.user_cache_dir("kaggle_magics"))
     path.mkdir(parents=True, exist_ok=True)
     return path
+
+
+@lru_cache(maxsize=1)
+def has_internet() -> bool:
+    """Whether names are resolved here, asked once and for two seconds at most: Kaggle's switch cuts that off too."""
+    found: list[object] = []
+
+    def look() -> None:
+        with contextlib.suppress(OSError):
+            found.extend(socket.getaddrinfo("pypi.org", 443))
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    thread.join(2.0)
+    return bool(found)

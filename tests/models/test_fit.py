@@ -91,6 +91,7 @@ ONE = model(1.1, layers=22, hidden=2048)
 def libraries(monkeypatch: pytest.MonkeyPatch) -> None:
     """All of them installed, llama.cpp without CUDA."""
     monkeypatch.setattr(choosing, "installed", lambda module: True)
+    monkeypatch.setattr(choosing, "at_hand", lambda: True)
     monkeypatch.setattr("kaggle_magics.models.plan.installed", lambda module: True)
     monkeypatch.setattr(devices, "llama_uses_gpus", lambda: False)
 
@@ -266,6 +267,14 @@ def test_auto_takes_only_what_is_installed(monkeypatch: pytest.MonkeyPatch) -> N
     plan = taken(SEVEN, machine(memory=20))
     assert plan.engine == "transformers" and plan.convert_to is None
     assert fits(plan, machine(memory=20))
+
+
+def test_auto_converts_only_where_the_converter_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choosing, "at_hand", lambda: False)
+    assert taken(SEVEN, machine(memory=20)).convert_to is None
+    assert taken(SEVEN, machine(), as_gguf(SEVEN, "Q4_K_M", 4.85)).checkpoint.format == "gguf"
+    (way,) = [way for way in choices(SEVEN, machine=machine()) if way.name == "q4_k_m"]
+    assert way.fits and "converter" in way.missing
 
 
 def test_auto_that_finds_nothing_says_what_would_fit() -> None:

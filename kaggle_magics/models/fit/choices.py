@@ -22,6 +22,7 @@ from kaggle_magics.models.fit import speed
 from kaggle_magics.models.fit.quants import BITSANDBYTES, GGUF_TYPES, LITTLE, checked
 from kaggle_magics.models.machine import BFLOAT16_CAPABILITY, Machine, this_machine
 from kaggle_magics.models.plan import ENGINES, Plan, candidates, lacking
+from kaggle_magics.models.quantize.converter import at_hand
 
 FAST_ENOUGH = 100.0
 """Tokens a second: from here on speed is no reason to give up any quality."""
@@ -226,11 +227,14 @@ def typed(checkpoint: Checkpoint) -> str:
 
 
 def _missing(plan: Plan) -> str:
-    """The line that installs what a plan lacks; empty where all is there."""
+    """What a plan lacks, as the line that installs it; empty where all is there."""
     needed = [ENGINES["gguf" if plan.engine == "llama.cpp" else "safetensors"][1]]
     if plan.quant:
         needed.append("bitsandbytes")
-    return next((install_line(module) for module in needed if not installed(module)), "")
+    lacks = next((install_line(module) for module in needed if not installed(module)), "")
+    if not lacks and plan.convert_to and not at_hand():
+        return "llama.cpp's converter; %llm_quantize says where it comes from"
+    return lacks
 
 
 def _loss(plan: Plan) -> float:

@@ -26,7 +26,7 @@ CUDA_CONTEXT = 512 * MiB
 """CUDA's own on each GPU, with cuBLAS' workspace."""
 _FRAGMENTED = 2
 """torch's intermediate results over their sizes: the allocator keeps what was freed in pieces."""
-_READ_AHEAD = {False: 0.8, True: 0.0}
+_READ_AHEAD = {False: 0.6, True: 0.0}
 """Whether weights are read in the dtype computed in -> the share that is there unquantised at once, measured."""
 _LATENTS_CACHED = (5, 24)
 """transformers from here on caches multi-head latent attention as latents."""

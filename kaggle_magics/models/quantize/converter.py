@@ -23,7 +23,7 @@ from importlib import metadata
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
-from kaggle_magics.environment import cache_dir, input_root
+from kaggle_magics.environment import cache_dir, has_internet, input_root, on_kaggle
 from kaggle_magics.errors import CheckpointError, MissingExtra
 from kaggle_magics.extras import install_line, installed
 from kaggle_magics.models.quantize.child import ChildFailed, run_child
@@ -61,6 +61,19 @@ def converter(on_progress: Callable[[str], None] | None = None, stop: threading.
         if archive is not None:
             return _keep(archive, kept)
     raise missing(version, others)
+
+
+def at_hand() -> bool:
+    """Whether `converter` will find one, as far as can be told without trying: kept, in a wheelhouse, or an index."""
+    try:
+        version = installed_version()
+    except MissingExtra:
+        return False
+    if (cache_dir() / "converter" / version / SCRIPT).is_file():
+        return True
+    if any(found == version for folder in _wheelhouses() for _, found in _sources_in(folder)):
+        return True
+    return not os.environ.get("PIP_NO_INDEX") and not (on_kaggle() and not has_internet())
 
 
 def installed_version() -> str:

@@ -81,7 +81,8 @@ def _compare(children: list[_Child], prompts: list[str], turns: int, shape: str)
 
 
 def _common(one: str, other: str) -> int:
-    return len(os.path.commonprefix([one.strip(), other.strip()]))
+    one, other = one.strip(), other.strip()
+    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
 class _Child:

@@ -16,7 +16,8 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-from kaggle_magics.errors import CheckpointError
+from kaggle_magics import memory
+from kaggle_magics.errors import CheckpointError, DoesNotFit
 from kaggle_magics.models.headers.safetensors import LFS_POINTER, cut_short
 
 _SCALARS = {
@@ -109,6 +110,8 @@ def read_header(path: Path) -> GgufHeader:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             return _Reader(data, path, size).header()
     except (OSError, ValueError) as error:
+        if memory.is_out_of_memory(error):
+            raise DoesNotFit(f"There is not even memory to read {path.name}.", "Free some with: %llm_unload") from error
         raise CheckpointError(f"{path.name} cannot be read: {error}.") from error
 
 

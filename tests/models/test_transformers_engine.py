@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -160,3 +161,28 @@ def test_system_text_reaches_a_model_whose_template_has_no_place_for_it(
     engine = open_engine(shared / "models" / "cardputer-chat-3m")
     messages = (Message("system", "Be kind."), Message("user", "Hello"))
     assert engine.render(Request(messages)) == "User: Be kind.\n\nHello\nBot:"
+
+
+def test_a_stop_ends_a_pass_between_two_layers(tiny_llama: Path, open_engine: Callable[..., Engine], ask: Any) -> None:
+    from kaggle_magics.models.request import Request
+
+    class SetAtCall(threading.Event):
+        """Is set when it is asked for the nth time."""
+
+        left = 3
+
+        def is_set(self) -> bool:
+            self.left -= 1
+            return self.left <= 0
+
+    engine, prompt = open_engine(tiny_llama), "The library opens at nine. " * 20
+    model: Any = engine._model  # type: ignore[attr-defined]
+    whole, _ = ask(engine, prompt, max_tokens=10)
+    engine.forget()  # type: ignore[attr-defined]
+    stop = SetAtCall()
+    # Asked by the loop, before the pass and by the first layer of two.
+    [last] = engine.stream(Request.ask(prompt, template="none"), stop)
+    assert last.stop_reason == "interrupted" and stop.left == 0
+    assert not any(layer._forward_pre_hooks for layer in model._layers) and len(model._layers) == 2
+    text, last = ask(engine, prompt, max_tokens=10)
+    assert text == whole and last.usage.reused_tokens == 0

@@ -10,7 +10,8 @@ import copy
 import gc
 import inspect
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,8 @@ from kaggle_magics.models.engines.transformers_cache import (
 from kaggle_magics.models.machine import this_machine
 
 CHUNK = 256
-"""Tokens that one pass reads, of all rows together: a stop waits for one pass."""
+"""Tokens that one pass reads, of all rows together. A stop ends a pass at its next layer; what earlier passes have
+read stays. Measured on 27 million parameters and 2,048 tokens: 128 is slower by a tenth, 512 and 1024 are no faster."""
 MOST_ROWS = 64
 MOST_STEPS = 64
 """Tokens that are read one by one where a state cannot go on with several; above that all is read again at once."""
@@ -60,6 +62,7 @@ class TransformersModel:
         self._cache_class = require("transformers", "Running a safetensors model").DynamicCache
         self.tokenizer, self._model = tokenizer, model
         self._takes = frozenset(parameters)
+        self._layers = _layers(model)
         self._last_only = {"logits_to_keep": 1} if "logits_to_keep" in parameters else {}
         kinds = {type(layer).__name__ for layer in self._cache_class(config=model.config).layers}
         self.croppable = kinds <= set(_GROWING)
@@ -151,17 +154,34 @@ class TransformersModel:
 
     def close(self) -> None:
         self._model = self.tokenizer = None
+        self._layers = []
         free(self._torch)
 
     def _in_steps(
         self, block: Block, tails: Sequence[Sequence[int]], step: int, stop: threading.Event
     ) -> NDArray[np.float32]:
         """Read tails of one length, `step` tokens a row at a time."""
-        for begin in range(0, len(tails[0]), step):
+        with self._watching(stop) if len(tails[0]) > 1 else nullcontext():
+            for begin in range(0, len(tails[0]), step):
+                if stop.is_set():
+                    raise Interrupted
+                logits = self._forward(block, [tail[begin : begin + step] for tail in tails])
+        return logits
+
+    @contextmanager
+    def _watching(self, stop: threading.Event) -> Iterator[None]:
+        """Have each layer look for a stop before it computes: a pass over many tokens can take seconds."""
+
+        def look(*_: Any) -> None:
             if stop.is_set():
                 raise Interrupted
-            logits = self._forward(block, [tail[begin : begin + step] for tail in tails])
-        return logits
+
+        hooks = [layer.register_forward_pre_hook(look) for layer in self._layers]
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
 
     def _evaluate_state(self, row: Row, tail: Sequence[int], stop: threading.Event) -> NDArray[np.float32]:
         """As `evaluate`, for a row with a recurrent state."""
@@ -273,6 +293,13 @@ class TransformersModel:
         cuda = self._torch.cuda
         held_back = cuda.memory_reserved(device) - cuda.memory_allocated(device)
         return int(cuda.mem_get_info(device)[0]) + int(held_back)
+
+
+def _layers(model: Any) -> list[Any]:
+    """The modules that a pass goes through one after the other."""
+    count = model.config.get_text_config().num_hidden_layers
+    lists = (module for module in model.modules() if type(module).__name__ == "ModuleList" and len(module) == count)
+    return list(next(lists, ()))
 
 
 def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:

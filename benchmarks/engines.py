@@ -11,8 +11,8 @@ from models import gguf_file, hf_folder
 
 from kaggle_magics.models.checkpoint import read_checkpoint
 from kaggle_magics.models.engines.registry import load_engine
-from kaggle_magics.models.machine import this_machine
-from kaggle_magics.models.plan import make_plan
+from kaggle_magics.models.fit.machine import this_machine
+from kaggle_magics.models.fit.plan import make_plan
 from kaggle_magics.models.request import Piece, Request, Sampling
 
 

@@ -124,7 +124,7 @@ def child(case: Case, path: Path) -> None:
     """Load, fill the context, answer, and print what was estimated and used."""
     from kaggle_magics.models.checkpoint import read_checkpoint
     from kaggle_magics.models.engines.registry import load_engine
-    from kaggle_magics.models.plan import make_plan
+    from kaggle_magics.models.fit.plan import make_plan
     from kaggle_magics.models.request import Request, Sampling
 
     checkpoint = replace(read_checkpoint(path), context_length=max(case.context, 4096))

@@ -250,7 +250,7 @@ def _gguf_name(key: str) -> str:
 
 
 def _quantise(source: Path, target: Path, kind: str) -> None:
-    from kaggle_magics.models.engines.llama_cpp_library import llama_library
+    from kaggle_magics.models.engines.llama_cpp.library import llama_library
 
     library = llama_library()
     parameters = library.llama_model_quantize_default_params()

@@ -25,7 +25,7 @@ from models import gguf_file, hf_folder, text
 from timing import Result, show, take_turns
 
 import kaggle_magics
-from kaggle_magics.models.machine import this_machine
+from kaggle_magics.models.fit.machine import this_machine
 
 Loop = Callable[[str, int], str]
 
@@ -58,7 +58,7 @@ def llama_loop(name: str, kind: str) -> Loop:
     """The bare loop on llama.cpp's C functions."""
     import numpy as np
 
-    from kaggle_magics.models.engines.llama_cpp_library import llama_library
+    from kaggle_magics.models.engines.llama_cpp.library import llama_library
 
     library = llama_library()
     model = library.llama_model_load_from_file(

@@ -208,7 +208,7 @@ def tree(isolated: None, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that holds the caches of Hugging Face (hub) and kagglehub, and no bundled model."""
-    from kaggle_magics.models import catalog
+    from kaggle_magics.models.find import catalog
 
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setenv("KAGGLEHUB_CACHE", str(tmp_path / "kagglehub"))

@@ -18,7 +18,7 @@ VIEWS = {
     "kaggle_magics.rag.ingestion.IngestReport": "documents.ingest_view",
     "kaggle_magics.chains.run.ChainResult": "chains.chain_view",
     "kaggle_magics.models.checkpoint.Checkpoint": "models.checkpoint_view",
-    "kaggle_magics.models.plan.Plan": "plans.plan_view",
+    "kaggle_magics.models.fit.plan.Plan": "plans.plan_view",
     "kaggle_magics.models.loaded.LoadedModel": "models.loaded_view",
     "kaggle_magics.models.quantize.results.Quantized": "quantized.quantized_view",
     "kaggle_magics.models.quantize.results.QuantizeEstimate": "quantized.estimate_view",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kaggle_magics.display.bundle import View, count, join, note, size, table
 
 if TYPE_CHECKING:
-    from kaggle_magics.models.listing import ListedModel
+    from kaggle_magics.models.find.listing import ListedModel
 
 _NUMBERS = ("parameters", "size", "context", "tokens/s")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kaggle_magics.display.bundle import View, count, facts, join, note, seconds, size, table
 from kaggle_magics.display.documents import collections_view
 from kaggle_magics.display.results import Collections
-from kaggle_magics.models.engines.bitsandbytes import cpu_note
+from kaggle_magics.models.engines.transformers.bitsandbytes import cpu_note
 
 if TYPE_CHECKING:
     from kaggle_magics.models.checkpoint import Checkpoint

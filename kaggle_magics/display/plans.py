@@ -10,7 +10,7 @@ from kaggle_magics.display.results import Choices
 
 if TYPE_CHECKING:
     from kaggle_magics.models.fit.choices import Choice
-    from kaggle_magics.models.plan import Plan
+    from kaggle_magics.models.fit.plan import Plan
 
 COLUMNS = (
     "", "choice", "runs on", "weights", "KV cache", "compute", "fixed", "in all", "fits", "tokens/s", "prompt/s",

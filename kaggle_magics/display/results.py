@@ -10,8 +10,8 @@ from kaggle_magics.extras import require
 
 if TYPE_CHECKING:
     from kaggle_magics.chains.run import ChainResult
+    from kaggle_magics.models.find.listing import ListedModel
     from kaggle_magics.models.fit.choices import Choice
-    from kaggle_magics.models.listing import ListedModel
     from kaggle_magics.models.quantize.measure import Measurement
     from kaggle_magics.rag.collection import CollectionFacts
     from kaggle_magics.rag.passages import Hit

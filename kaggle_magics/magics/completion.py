@@ -97,8 +97,8 @@ _WORDS = {
 
 def _references(session: Session, words: list[str]) -> Iterable[str]:
     """Aliases, and names and references by the paths alone: no header is read while somebody types."""
-    from kaggle_magics.models import catalog
-    from kaggle_magics.models.naming import cased
+    from kaggle_magics.models.find import catalog
+    from kaggle_magics.models.find.naming import cased
 
     found = catalog.newest(catalog.locations())
     names = {name for location in found for name in (location.name, cased(location))}

@@ -15,8 +15,8 @@ from kaggle_magics.magics.arguments import Parser, one_of, variable, whole
 from kaggle_magics.magics.call import Call
 from kaggle_magics.magics.command import command
 from kaggle_magics.magics.options import output_option, template_option
+from kaggle_magics.models.find.servers import is_endpoint
 from kaggle_magics.models.fit.quants import checked
-from kaggle_magics.models.servers import is_endpoint
 
 if TYPE_CHECKING:
     from kaggle_magics.models.loaded import LoadedModel

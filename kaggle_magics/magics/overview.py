@@ -62,7 +62,7 @@ def kaggle_magics(call: Call) -> Overview | Report:
 def _findings(call: Call) -> Iterator[Finding]:
     from importlib.metadata import version
 
-    from kaggle_magics.models.machine import this_machine
+    from kaggle_magics.models.fit.machine import this_machine
 
     where = "Kaggle" if on_kaggle() else "not Kaggle"
     run = "a saved run: nothing streams, the last state is shown" if is_batch() else "interactive"

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from kaggle_magics.errors import CheckpointError
-from kaggle_magics.models.adapters import Adapter, read_adapter
 from kaggle_magics.models.checkpoint import Checkpoint
+from kaggle_magics.models.find.adapters import Adapter, read_adapter
 from kaggle_magics.models.headers import gguf, safetensors
 
 Shape = tuple[int, ...]

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Literal
 
 from kaggle_magics.errors import CheckpointError
-from kaggle_magics.models.adapters import CONFIG as ADAPTER_CONFIG
-from kaggle_magics.models.adapters import Adapter, adapter_of_gguf, read_adapter
 from kaggle_magics.models.dimensions import NO_DIMENSIONS, Dimensions, folder_dimensions, gguf_dimensions, integer
+from kaggle_magics.models.find.adapters import CONFIG as ADAPTER_CONFIG
+from kaggle_magics.models.find.adapters import Adapter, adapter_of_gguf, read_adapter
 from kaggle_magics.models.headers import gguf, safetensors
 from kaggle_magics.models.headers.json_file import read_json
 from kaggle_magics.models.kinds import MODULES, Kind, kind_of_folder, kind_of_gguf

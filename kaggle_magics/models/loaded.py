@@ -11,7 +11,7 @@ from typing import Any
 
 from kaggle_magics.models.checkpoint import Checkpoint
 from kaggle_magics.models.engines.protocol import Engine, EngineFacts
-from kaggle_magics.models.plan import Plan
+from kaggle_magics.models.fit.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)

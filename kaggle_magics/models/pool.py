@@ -14,15 +14,15 @@ from kaggle_magics.errors import DoesNotFit, KaggleMagicsError, ModelNotLoaded, 
 from kaggle_magics.extras import require
 from kaggle_magics.models.adapter_fit import check_adapter
 from kaggle_magics.models.adopt import adopt
-from kaggle_magics.models.catalog import list_checkpoints
 from kaggle_magics.models.checkpoint import Checkpoint
 from kaggle_magics.models.engines.protocol import Engine
 from kaggle_magics.models.engines.registry import load_engine
+from kaggle_magics.models.find.catalog import list_checkpoints
 from kaggle_magics.models.fit.choices import Choice, choices
+from kaggle_magics.models.fit.machine import Machine, this_machine
+from kaggle_magics.models.fit.plan import ENGINES, Plan, make_plan
 from kaggle_magics.models.fit.remedies import explained
 from kaggle_magics.models.loaded import LoadedModel, LoadOptions, Wanted
-from kaggle_magics.models.machine import Machine, this_machine
-from kaggle_magics.models.plan import ENGINES, Plan, make_plan
 
 OnProgress = Callable[[str], None]
 """Gets one line that says how far something long has come."""

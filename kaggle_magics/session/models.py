@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from kaggle_magics.errors import OptionError
 from kaggle_magics.generation.worker import Worker
 from kaggle_magics.models.checkpoint import Checkpoint
+from kaggle_magics.models.find.listing import ListedModel, list_models
+from kaggle_magics.models.find.reference import resolve, resolve_adapter
+from kaggle_magics.models.find.servers import is_endpoint
+from kaggle_magics.models.fit.plan import Plan
 from kaggle_magics.models.kinds import Kind
-from kaggle_magics.models.listing import ListedModel, list_models
 from kaggle_magics.models.loaded import LoadedModel, LoadOptions
-from kaggle_magics.models.plan import Plan
 from kaggle_magics.models.pool import ModelPool, OnProgress
-from kaggle_magics.models.reference import resolve, resolve_adapter
-from kaggle_magics.models.servers import is_endpoint
 from kaggle_magics.models.templates import check_name
 
 if TYPE_CHECKING:

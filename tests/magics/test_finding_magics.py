@@ -94,12 +94,12 @@ def test_completion_reads_no_headers(shell: Any, attached: Path, monkeypatch: py
     def never(*_: Any, **__: Any) -> None:
         raise AssertionError("a header was read")
 
-    monkeypatch.setattr("kaggle_magics.models.catalog.read_checkpoint", never)
+    monkeypatch.setattr("kaggle_magics.models.find.catalog.read_checkpoint", never)
     assert "whisper-tiny" in shell.complete(None, "%llm_load whis")[1]
 
 
 def test_a_download_is_shown_while_it_comes(shell: Any, session: Any, outputs: Any, monkeypatch: Any) -> None:
-    from kaggle_magics.models.downloads.supervise import Progress
+    from kaggle_magics.models.find.downloads.supervise import Progress
     from kaggle_magics.session import models
 
     found = session.plan("pocket").checkpoint

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from kaggle_magics.errors import ModelNotFound, OptionError
-from kaggle_magics.models.reference import resolve, resolve_adapter
+from kaggle_magics.models.find.reference import resolve, resolve_adapter
 
 Make = Callable[..., Path]
 

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from kaggle_magics.errors import CheckpointError, KaggleMagicsError, ModelNotFound
-from kaggle_magics.models import catalog, missing
-from kaggle_magics.models.catalog import list_checkpoints
 from kaggle_magics.models.checkpoint import read_checkpoint
-from kaggle_magics.models.listing import list_models
-from kaggle_magics.models.naming import to_type
-from kaggle_magics.models.reference import resolve
+from kaggle_magics.models.find import catalog, missing
+from kaggle_magics.models.find.catalog import list_checkpoints
+from kaggle_magics.models.find.listing import list_models
+from kaggle_magics.models.find.naming import to_type
+from kaggle_magics.models.find.reference import resolve
 
 Make = Callable[..., Path]
 

@@ -15,8 +15,8 @@ import pytest
 
 from kaggle_magics.errors import MissingExtra, OptionError
 from kaggle_magics.models.checkpoint import read_checkpoint
-from kaggle_magics.models.engines import bitsandbytes
-from kaggle_magics.models.plan import Plan, make_plan
+from kaggle_magics.models.engines.transformers import bitsandbytes
+from kaggle_magics.models.fit.plan import Plan, make_plan
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def loaded(plan: Plan) -> Any:
     import torch
     import transformers
 
-    from kaggle_magics.models.engines.transformers_loading import load_weights
+    from kaggle_magics.models.engines.transformers.loading import load_weights
 
     return load_weights(plan, transformers, torch)
 
@@ -132,7 +132,7 @@ def test_nothing_is_fetched_while_the_library_is_imported() -> None:
     pytest.importorskip("bitsandbytes")
     program = (
         "import sys, types\n"
-        "from kaggle_magics.models.engines.bitsandbytes import import_bitsandbytes\n"
+        "from kaggle_magics.models.engines.transformers.bitsandbytes import import_bitsandbytes\n"
         "hub = types.ModuleType('kernels')\n"
         "def get_kernel(*words, **options):\n"
         "    raise SystemExit('the hub was asked')\n"

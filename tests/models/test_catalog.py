@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from kaggle_magics.errors import CheckpointError, ModelNotFound
-from kaggle_magics.models import walk
-from kaggle_magics.models.catalog import list_checkpoints
 from kaggle_magics.models.checkpoint import read_checkpoint
-from kaggle_magics.models.reference import resolve
-from kaggle_magics.models.walk import find_models
+from kaggle_magics.models.find import walk
+from kaggle_magics.models.find.catalog import list_checkpoints
+from kaggle_magics.models.find.reference import resolve
+from kaggle_magics.models.find.walk import find_models
 
 MakeFolder = Callable[..., Path]
 
@@ -281,8 +281,8 @@ def test_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_folder: Mak
 def test_nothing_heavy_is_imported(tmp_path: Path, make_folder: MakeFolder) -> None:
     folder = make_folder(tmp_path / "m")
     code = (
-        "import sys; from kaggle_magics.models.reference import resolve;"
-        "from kaggle_magics.models.listing import list_models;"
+        "import sys; from kaggle_magics.models.find.reference import resolve;"
+        "from kaggle_magics.models.find.listing import list_models;"
         f"resolve({str(folder)!r}); assert 'numpy' not in sys.modules; list_models();"
         "assert not {'torch', 'transformers', 'llama_cpp', 'huggingface_hub'} & set(sys.modules)"
     )

@@ -13,7 +13,7 @@ import pytest
 from kaggle_magics.errors import CheckpointError, KaggleMagicsError
 from kaggle_magics.models.checkpoint import read_checkpoint
 from kaggle_magics.models.engines.registry import load_engine
-from kaggle_magics.models.plan import make_plan
+from kaggle_magics.models.fit.plan import make_plan
 
 pytest.importorskip("transformers", reason="transformers is not installed")
 torch = pytest.importorskip("torch")

@@ -240,7 +240,7 @@ def test_closing(request: pytest.FixtureRequest, tiny_llama: Path, ask: Any) -> 
     from kaggle_magics.errors import EngineError
     from kaggle_magics.models.checkpoint import read_checkpoint
     from kaggle_magics.models.engines.registry import load_engine
-    from kaggle_magics.models.plan import make_plan
+    from kaggle_magics.models.fit.plan import make_plan
 
     engine = load_engine(make_plan(read_checkpoint(tiny_llama)))
     engine.close()

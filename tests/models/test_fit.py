@@ -15,11 +15,11 @@ from kaggle_magics.models.fit import choices as choosing
 from kaggle_magics.models.fit import devices
 from kaggle_magics.models.fit.choices import best, choices, gguf_siblings
 from kaggle_magics.models.fit.hardware import Speed, gpu_speed
+from kaggle_magics.models.fit.machine import Gpu, Machine
 from kaggle_magics.models.fit.placing import MARGIN, room
+from kaggle_magics.models.fit.plan import Plan, fits, make_plan
 from kaggle_magics.models.fit.quants import GGUF_TYPES, checked
 from kaggle_magics.models.fit.remedies import as_hint, remedies
-from kaggle_magics.models.machine import Gpu, Machine
-from kaggle_magics.models.plan import Plan, fits, make_plan
 
 GiB = 2**30
 
@@ -92,7 +92,7 @@ def libraries(monkeypatch: pytest.MonkeyPatch) -> None:
     """All of them installed, llama.cpp without CUDA."""
     monkeypatch.setattr(choosing, "installed", lambda module: True)
     monkeypatch.setattr(choosing, "at_hand", lambda: True)
-    monkeypatch.setattr("kaggle_magics.models.plan.installed", lambda module: True)
+    monkeypatch.setattr("kaggle_magics.models.fit.plan.installed", lambda module: True)
     monkeypatch.setattr(devices, "llama_uses_gpus", lambda: False)
 
 
@@ -139,7 +139,7 @@ def test_no_more_of_four_cards_than_it_takes_and_the_oldest_sets_the_dtype() -> 
 
 
 def test_without_accelerate_nothing_is_split(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kaggle_magics.models.plan.installed", lambda module: module != "accelerate")
+    monkeypatch.setattr("kaggle_magics.models.fit.plan.installed", lambda module: module != "accelerate")
     assert make_plan(SEVEN, machine=machine(t4(), t4(1), memory=60)).device == "cpu"
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from kaggle_magics.errors import CheckpointError, ModelNotFound
-from kaggle_magics.models.catalog import list_checkpoints, read_all
 from kaggle_magics.models.checkpoint import read_checkpoint
-from kaggle_magics.models.reference import resolve, resolve_adapter
+from kaggle_magics.models.find.catalog import list_checkpoints, read_all
+from kaggle_magics.models.find.reference import resolve, resolve_adapter
 
 Make = Callable[..., Path]
 

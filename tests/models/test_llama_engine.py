@@ -14,7 +14,7 @@ from kaggle_magics.errors import CheckpointError
 from kaggle_magics.models.checkpoint import read_checkpoint
 from kaggle_magics.models.engines.protocol import Engine
 from kaggle_magics.models.engines.registry import load_engine
-from kaggle_magics.models.plan import make_plan
+from kaggle_magics.models.fit.plan import make_plan
 from kaggle_magics.models.request import Request
 
 pytestmark = pytest.mark.gguf

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from kaggle_magics.errors import CheckpointError, DoesNotFit, OptionError
-from kaggle_magics.models import machine as machines
 from kaggle_magics.models.checkpoint import Checkpoint, Dimensions
 from kaggle_magics.models.fit import devices
-from kaggle_magics.models.machine import Gpu, Machine, default_dtype, has_kernels, this_machine
-from kaggle_magics.models.plan import make_plan
+from kaggle_magics.models.fit import machine as machines
+from kaggle_magics.models.fit.machine import Gpu, Machine, default_dtype, has_kernels, this_machine
+from kaggle_magics.models.fit.plan import make_plan
 
 GiB = 2**30
 QWEN = Checkpoint(

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from kaggle_magics.models.catalog import list_checkpoints
 from kaggle_magics.models.checkpoint import Checkpoint
-from kaggle_magics.models.reference import resolve
+from kaggle_magics.models.find.catalog import list_checkpoints
+from kaggle_magics.models.find.reference import resolve
 from kaggle_magics.session import Session
 
 MB = 1_000_000

@@ -13,8 +13,8 @@ import pytest
 from kaggle_magics.errors import CheckpointError, DoesNotFit, OptionError
 from kaggle_magics.models import pool
 from kaggle_magics.models.engines.protocol import Engine
-from kaggle_magics.models.machine import Machine
-from kaggle_magics.models.plan import Plan
+from kaggle_magics.models.fit.machine import Machine
+from kaggle_magics.models.fit.plan import Plan
 from kaggle_magics.session import Session
 from kaggle_magics.testing import ScriptedEngine
 
@@ -213,7 +213,7 @@ def test_the_room_of_what_leaves_counts_for_what_comes(
     model.private = {"cpu": 20 * GiB}
     full = Machine(memory=24 * GiB, available=2**20, cores=1)
     monkeypatch.setattr(pool, "this_machine", lambda: full)
-    monkeypatch.setattr("kaggle_magics.models.plan.this_machine", lambda: full)
+    monkeypatch.setattr("kaggle_magics.models.fit.plan.this_machine", lambda: full)
     with pytest.raises(DoesNotFit):
         session.load(folders["second"])
     assert session.plan(folders["second"], swap=True)

@@ -16,14 +16,14 @@ from kaggle_magics.errors import CheckpointError, EngineError, KaggleMagicsError
 from kaggle_magics.extras import require
 from kaggle_magics.models.checkpoint import Checkpoint, read_checkpoint
 from kaggle_magics.models.engines.decoding import LocalEngine
-from kaggle_magics.models.engines.llama_cpp import LlamaModel
-from kaggle_magics.models.engines.llama_cpp_library import llama_library
-from kaggle_magics.models.engines.llama_cpp_loading import new_context
+from kaggle_magics.models.engines.llama_cpp.library import llama_library
+from kaggle_magics.models.engines.llama_cpp.loading import new_context
+from kaggle_magics.models.engines.llama_cpp.model import LlamaModel
 from kaggle_magics.models.engines.protocol import EngineFacts
-from kaggle_magics.models.engines.transformers import TransformersModel
-from kaggle_magics.models.engines.transformers_checks import check_tokenizer
-from kaggle_magics.models.machine import this_machine
-from kaggle_magics.models.plan import DEFAULT_CONTEXT, UNKNOWN_CONTEXT, Plan
+from kaggle_magics.models.engines.transformers.checks import check_tokenizer
+from kaggle_magics.models.engines.transformers.model import TransformersModel
+from kaggle_magics.models.fit.machine import this_machine
+from kaggle_magics.models.fit.plan import DEFAULT_CONTEXT, UNKNOWN_CONTEXT, Plan
 from kaggle_magics.models.request import Piece, Request
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kaggle_magics.models.engines.local_model import LocalModel, Row
-from kaggle_magics.models.machine import this_machine
-from kaggle_magics.models.plan import Plan
+from kaggle_magics.models.fit.machine import this_machine
+from kaggle_magics.models.fit.plan import Plan
 
 COPY_SHARE = 64
 """A row is forked when at least one in so many of its tokens is of use: copying a token's memory is some hundred times

@@ -6,11 +6,11 @@ import importlib
 
 from kaggle_magics.errors import OptionError
 from kaggle_magics.models.engines.protocol import Engine
-from kaggle_magics.models.plan import Plan
+from kaggle_magics.models.fit.plan import Plan
 
 LOADERS = {
-    "transformers": "kaggle_magics.models.engines.transformers_loading",
-    "llama.cpp": "kaggle_magics.models.engines.llama_cpp_loading",
+    "transformers": "kaggle_magics.models.engines.transformers.loading",
+    "llama.cpp": "kaggle_magics.models.engines.llama_cpp.loading",
 }
 """Engine -> the module whose `load(plan)` gives one."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kaggle_magics.errors import CheckpointError, EngineError
 from kaggle_magics.models.engines.decoding import LocalEngine
-from kaggle_magics.models.plan import Plan
+from kaggle_magics.models.fit.plan import Plan
 
 
 def warm_up(engine: LocalEngine, plan: Plan) -> None:

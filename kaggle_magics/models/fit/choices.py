@@ -19,9 +19,9 @@ from kaggle_magics.errors import OptionError
 from kaggle_magics.extras import install_line, installed
 from kaggle_magics.models.checkpoint import DTYPE_BYTES, Checkpoint
 from kaggle_magics.models.fit import speed
+from kaggle_magics.models.fit.machine import BFLOAT16_CAPABILITY, Machine, this_machine
+from kaggle_magics.models.fit.plan import ENGINES, Plan, candidates, lacking
 from kaggle_magics.models.fit.quants import BITSANDBYTES, GGUF_TYPES, LITTLE, checked
-from kaggle_magics.models.machine import BFLOAT16_CAPABILITY, Machine, this_machine
-from kaggle_magics.models.plan import ENGINES, Plan, candidates, lacking
 from kaggle_magics.models.quantize.converter import at_hand
 
 FAST_ENOUGH = 100.0
@@ -113,7 +113,7 @@ def best(
     ways = [way for way in _ways(checkpoint, machine, context, device, siblings) if way.fits and not way.missing]
     if not ways:
         # Says what would fit.
-        from kaggle_magics.models.plan import make_plan
+        from kaggle_magics.models.fit.plan import make_plan
 
         return make_plan(checkpoint, machine=machine, context=context, device=device, allow_pickle=allow_pickle,
                          siblings=siblings)  # fmt: skip

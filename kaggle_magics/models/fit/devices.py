@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from kaggle_magics.errors import OptionError
 from kaggle_magics.extras import installed, require
-from kaggle_magics.models.machine import Gpu, Machine
+from kaggle_magics.models.fit.machine import Gpu, Machine
 
 INT8_CAPABILITY = (7, 5)
 NF4_CAPABILITY = (6, 0)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from kaggle_magics.models.checkpoint import Checkpoint
 from kaggle_magics.models.fit import speed
 from kaggle_magics.models.fit.hardware import Speed
+from kaggle_magics.models.fit.machine import Gpu, Machine
 from kaggle_magics.models.fit.memory import Form, estimate
-from kaggle_magics.models.machine import Gpu, Machine
 
 MARGIN = 1.1
 """Needed memory over estimated memory."""

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from kaggle_magics.errors import DoesNotFit, KaggleMagicsError
 from kaggle_magics.models.checkpoint import DTYPE_BYTES, Checkpoint
 from kaggle_magics.models.fit.choices import choices, command, gguf_siblings, typed
+from kaggle_magics.models.fit.machine import Machine, this_machine
 from kaggle_magics.models.fit.placing import MARGIN
+from kaggle_magics.models.fit.plan import Plan, candidates, fits
 from kaggle_magics.models.fit.quants import LITTLE
-from kaggle_magics.models.machine import Machine, this_machine
-from kaggle_magics.models.plan import Plan, candidates, fits
 
 _STEP = 256
 """Contexts are offered in multiples of this."""

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 from kaggle_magics.models.checkpoint import Checkpoint
-from kaggle_magics.models.plan import Plan
+from kaggle_magics.models.fit.plan import Plan
 from kaggle_magics.models.quantize.quantize import quantize, read_result
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from kaggle_magics.environment import cache_dir
 from kaggle_magics.errors import CheckpointError, OptionError
 from kaggle_magics.models.checkpoint import Checkpoint, read_checkpoint
+from kaggle_magics.models.fit.machine import this_machine
 from kaggle_magics.models.headers.gguf import read_header
-from kaggle_magics.models.machine import this_machine
 from kaggle_magics.models.quantize.agreement import (
     Agreement,
     Answers,

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from kaggle_magics.errors import CheckpointError, KaggleMagicsError, OptionError
 from kaggle_magics.extras import require
+from kaggle_magics.models.fit.machine import this_machine
 from kaggle_magics.models.headers.gguf import BLOCKS, GgufHeader, read_header
-from kaggle_magics.models.machine import this_machine
 from kaggle_magics.models.quantize.child import ChildFailed, progress_of, python_child, run_child
 from kaggle_magics.models.quantize.disk import out_of_space
 from kaggle_magics.models.quantize.gguf_types import FLOATS, NUMBERS, needs_matrix

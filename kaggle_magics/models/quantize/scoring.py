@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kaggle_magics.errors import CheckpointError
-from kaggle_magics.models.engines.llama_cpp_library import forget_log, last_words, llama_library, log_text
-from kaggle_magics.models.engines.llama_cpp_vocabulary import LlamaVocabulary
-from kaggle_magics.models.machine import this_machine
+from kaggle_magics.models.engines.llama_cpp.library import forget_log, last_words, llama_library, log_text
+from kaggle_magics.models.engines.llama_cpp.vocabulary import LlamaVocabulary
+from kaggle_magics.models.fit.machine import this_machine
 from kaggle_magics.models.quantize.child import Stopped
 
 Logits = npt.NDArray[np.float32]

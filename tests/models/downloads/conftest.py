@@ -145,7 +145,7 @@ class _Elsewhere(_Handler):
 def hub(monkeypatch: pytest.MonkeyPatch, caches: Any) -> Iterator[Hub]:
     """An empty hub that `HF_ENDPOINT` points to; large files lie on another port."""
     pytest.importorskip("huggingface_hub")
-    from kaggle_magics.models.downloads import fetch
+    from kaggle_magics.models.find.downloads import fetch
 
     made = Hub()
     servers = []

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from kaggle_magics.errors import CheckpointError, KaggleMagicsError, ModelNotFound, OptionError
-from kaggle_magics.models.catalog import list_checkpoints
-from kaggle_magics.models.downloads import supervise
-from kaggle_magics.models.downloads.supervise import Progress
-from kaggle_magics.models.reference import resolve, resolve_adapter
+from kaggle_magics.models.find.catalog import list_checkpoints
+from kaggle_magics.models.find.downloads import supervise
+from kaggle_magics.models.find.downloads.supervise import Progress
+from kaggle_magics.models.find.reference import resolve, resolve_adapter
 
 Make = Callable[..., Path]
 

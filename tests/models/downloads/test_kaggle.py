@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from kaggle_magics.errors import MissingExtra, ModelNotFound, OptionError
-from kaggle_magics.models.downloads import fetch, supervise
-from kaggle_magics.models.downloads.supervise import Progress
-from kaggle_magics.models.reference import resolve
+from kaggle_magics.models.find.downloads import fetch, supervise
+from kaggle_magics.models.find.downloads.supervise import Progress
+from kaggle_magics.models.find.reference import resolve
 
 Make = Callable[..., Path]
 HANDLE = "google/gemma/transformers/2b-it"

@@ -15,8 +15,8 @@ import pytest
 
 from kaggle_magics.errors import CheckpointError, OptionError
 from kaggle_magics.models.checkpoint import read_checkpoint
+from kaggle_magics.models.fit.plan import make_plan
 from kaggle_magics.models.headers.gguf import read_header
-from kaggle_magics.models.plan import make_plan
 from kaggle_magics.models.quantize import disk
 from kaggle_magics.models.quantize import quantize as module
 from kaggle_magics.models.quantize.agreement import Answers, agreement, answers_of_gguf

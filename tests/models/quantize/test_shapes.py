@@ -11,8 +11,8 @@ import pytest
 
 from kaggle_magics.models.checkpoint import read_checkpoint
 from kaggle_magics.models.engines.registry import load_engine
+from kaggle_magics.models.fit.plan import make_plan
 from kaggle_magics.models.headers.gguf import read_header
-from kaggle_magics.models.plan import make_plan
 from kaggle_magics.models.quantize.agreement import agreement, answers_of_transformers
 from kaggle_magics.models.quantize.convert import convert_folder, unquantized_type
 from kaggle_magics.models.quantize.quantizer import quantize_gguf, quantized_bytes

@@ -29,7 +29,7 @@ from kaggle_magics.models.engines.endpoint.refusals import Refusal, explain, rea
 from kaggle_magics.models.engines.endpoint.tokens import TokenCounter, estimate, estimate_messages
 from kaggle_magics.models.engines.protocol import EngineFacts
 from kaggle_magics.models.engines.text import StopStrings
-from kaggle_magics.models.plan import UNKNOWN_CONTEXT
+from kaggle_magics.models.fit.plan import UNKNOWN_CONTEXT
 from kaggle_magics.models.request import Piece, Request, StopReason, Usage
 
 AT_ONCE = 8

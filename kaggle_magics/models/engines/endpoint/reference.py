@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from kaggle_magics.credentials import Secret, secret
 from kaggle_magics.errors import OptionError
-from kaggle_magics.models.servers import PREFIX, is_endpoint
+from kaggle_magics.models.find.servers import PREFIX, is_endpoint
 
 PUBLIC = "https://api.openai.com/v1"
 """Where `openai:#model` goes when OPENAI_BASE_URL is not set."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from kaggle_magics import environment
 from kaggle_magics.errors import KaggleMagicsError, MissingExtra, ModelNotFound
-from kaggle_magics.models.downloads.remote import Remote
-from kaggle_magics.models.downloads.supervise import Failure
+from kaggle_magics.models.find.downloads.remote import Remote
+from kaggle_magics.models.find.downloads.supervise import Failure
 
 _ATTACH = 'attach the model with "Add Input" instead'
 _TOKEN = (

@@ -14,15 +14,15 @@ from typing import Any
 from kaggle_magics import memory
 from kaggle_magics.errors import CheckpointError, DoesNotFit, KaggleMagicsError
 from kaggle_magics.extras import require
-from kaggle_magics.models.engines import bitsandbytes
 from kaggle_magics.models.engines.contexts import default_bytes
 from kaggle_magics.models.engines.decoding import LocalEngine
 from kaggle_magics.models.engines.protocol import EngineFacts
-from kaggle_magics.models.engines.transformers import TransformersModel, first_line, free
-from kaggle_magics.models.engines.transformers_adapters import with_adapter
-from kaggle_magics.models.engines.transformers_checks import check_report, check_tokenizer, check_tokenizer_files
+from kaggle_magics.models.engines.transformers import bitsandbytes
+from kaggle_magics.models.engines.transformers.adapters import with_adapter
+from kaggle_magics.models.engines.transformers.checks import check_report, check_tokenizer, check_tokenizer_files
+from kaggle_magics.models.engines.transformers.model import TransformersModel, first_line, free
 from kaggle_magics.models.engines.warming import warm_up
-from kaggle_magics.models.plan import Plan
+from kaggle_magics.models.fit.plan import Plan
 from kaggle_magics.models.templates import template_of
 
 

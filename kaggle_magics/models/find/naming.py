@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Sequence
 
-from kaggle_magics.models.catalog import Location, newest, without_version
+from kaggle_magics.models.find.catalog import Location, newest, without_version
 
 
 def matches(text: str, locations: Sequence[Location]) -> list[Location]:

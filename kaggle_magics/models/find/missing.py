@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 
 from kaggle_magics import environment
 from kaggle_magics.errors import did_you_mean
-from kaggle_magics.models import catalog
-from kaggle_magics.models.catalog import Location
 from kaggle_magics.models.checkpoint import Checkpoint
-from kaggle_magics.models.naming import cased
+from kaggle_magics.models.find import catalog
+from kaggle_magics.models.find.catalog import Location
+from kaggle_magics.models.find.naming import cased
 
 SHOWN = 8
 """How many names an error lists."""

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kaggle_magics.errors import CheckpointError, DoesNotFit, KaggleMagicsError
-from kaggle_magics.models import catalog
-from kaggle_magics.models.catalog import Location
 from kaggle_magics.models.checkpoint import Checkpoint, Origin
+from kaggle_magics.models.find import catalog
+from kaggle_magics.models.find.catalog import Location
+from kaggle_magics.models.find.naming import cased, quoted
+from kaggle_magics.models.fit.machine import Machine, this_machine
+from kaggle_magics.models.fit.plan import make_plan
 from kaggle_magics.models.kinds import Kind
-from kaggle_magics.models.machine import Machine, this_machine
-from kaggle_magics.models.naming import cased, quoted
-from kaggle_magics.models.plan import make_plan
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kaggle_magics.errors import DoesNotFit, EngineError
-from kaggle_magics.models.engines.llama_cpp_batch import LlamaBatch
-from kaggle_magics.models.engines.llama_cpp_library import last_words
-from kaggle_magics.models.engines.llama_cpp_vocabulary import LlamaVocabulary
+from kaggle_magics.models.engines.llama_cpp.batch import LlamaBatch
+from kaggle_magics.models.engines.llama_cpp.library import last_words
+from kaggle_magics.models.engines.llama_cpp.vocabulary import LlamaVocabulary
 from kaggle_magics.models.engines.local_model import Interrupted, Row
 from kaggle_magics.models.engines.protocol import EngineFacts
 from kaggle_magics.models.engines.text import ByteDecoder

@@ -149,7 +149,7 @@ class Client:
         raise Failure("other", None, last[-1] if last else "the downloading process ended")
 
 
-_CLIENT = "kaggle_magics.models.downloads.client"
+_CLIENT = "kaggle_magics.models.find.downloads.client"
 _QUIET = {
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from kaggle_magics.models.adapters import CONFIG
 from kaggle_magics.models.checkpoint import is_first_part, weights_in
+from kaggle_magics.models.find.adapters import CONFIG
 from kaggle_magics.models.kinds import MODULES
 
 MAX_DEPTH = 8

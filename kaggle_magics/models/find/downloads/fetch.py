@@ -11,14 +11,14 @@ from kaggle_magics import environment
 from kaggle_magics.credentials import secret
 from kaggle_magics.errors import CheckpointError, ModelNotFound
 from kaggle_magics.extras import require
-from kaggle_magics.models import caches, catalog
-from kaggle_magics.models.catalog import Location
 from kaggle_magics.models.checkpoint import Checkpoint, gguf_name
-from kaggle_magics.models.downloads import supervise, trouble
-from kaggle_magics.models.downloads.choose import RemoteFile, check_room, needed
-from kaggle_magics.models.downloads.remote import Remote
-from kaggle_magics.models.downloads.supervise import Client, Failure, OnProgress, Progress
-from kaggle_magics.models.walk import find_models
+from kaggle_magics.models.find import caches, catalog
+from kaggle_magics.models.find.catalog import Location
+from kaggle_magics.models.find.downloads import supervise, trouble
+from kaggle_magics.models.find.downloads.choose import RemoteFile, check_room, needed
+from kaggle_magics.models.find.downloads.remote import Remote
+from kaggle_magics.models.find.downloads.supervise import Client, Failure, OnProgress, Progress
+from kaggle_magics.models.find.walk import find_models
 
 RESUMABLE_FROM = 8 * 2**20
 """Bytes; smaller files are fetched anew when they were interrupted."""

@@ -23,7 +23,7 @@ from kaggle_magics.extras import require
 from kaggle_magics.models.engines.local_model import Interrupted, Row
 from kaggle_magics.models.engines.protocol import EngineFacts
 from kaggle_magics.models.engines.text import WindowDecoder
-from kaggle_magics.models.engines.transformers_cache import (
+from kaggle_magics.models.engines.transformers.cache import (
     Block,
     bytes_of,
     layers_of,
@@ -31,7 +31,7 @@ from kaggle_magics.models.engines.transformers_cache import (
     side_by_side,
     view,
 )
-from kaggle_magics.models.machine import this_machine
+from kaggle_magics.models.fit.machine import this_machine
 
 CHUNK = 256
 """Tokens that one pass reads, of all rows together. A stop ends a pass at its next layer; what earlier passes have

@@ -18,8 +18,8 @@ from typing import Any
 from kaggle_magics.errors import OptionError
 from kaggle_magics.extras import require
 from kaggle_magics.models.fit.devices import INT8_CAPABILITY, NF4_CAPABILITY
+from kaggle_magics.models.fit.plan import Plan
 from kaggle_magics.models.headers.json_file import read_json
-from kaggle_magics.models.plan import Plan
 
 _PURPOSE = "Loading in 4 or 8 bits"
 _LEAST = {"nf4": NF4_CAPABILITY, "fp4": NF4_CAPABILITY, "int8": INT8_CAPABILITY}

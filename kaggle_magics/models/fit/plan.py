@@ -11,12 +11,12 @@ from kaggle_magics.extras import installed
 from kaggle_magics.models.checkpoint import DTYPE_BYTES, Checkpoint
 from kaggle_magics.models.fit import placing
 from kaggle_magics.models.fit.devices import gpus_to_try, named_gpu, without_kernels
+from kaggle_magics.models.fit.machine import BFLOAT16_CAPABILITY, Gpu, Machine, default_dtype, this_machine
 from kaggle_magics.models.fit.memory import PREFILL_CHUNK as PREFILL_CHUNK
 from kaggle_magics.models.fit.memory import Form, converted, weights
 from kaggle_magics.models.fit.placing import MARGIN as MARGIN
 from kaggle_magics.models.fit.placing import Placement
 from kaggle_magics.models.fit.quants import BITSANDBYTES, GGUF_TYPES, checked
-from kaggle_magics.models.machine import BFLOAT16_CAPABILITY, Gpu, Machine, default_dtype, this_machine
 
 ENGINES = {
     "safetensors": ("transformers", "transformers"),

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
 from kaggle_magics.errors import CheckpointError, ModelNotFound, OptionError
-from kaggle_magics.models.downloads.remote import Remote
+from kaggle_magics.models.find.downloads.remote import Remote
 
 _PART = re.compile(r"-\d{5}-of-\d{5}(?=\.\w+$)")
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")

@@ -16,12 +16,12 @@ from typing import get_args
 
 from kaggle_magics import environment
 from kaggle_magics.errors import CheckpointError
-from kaggle_magics.models import caches
 from kaggle_magics.models.checkpoint import Checkpoint, Origin, gguf_name, read_checkpoint
+from kaggle_magics.models.find import caches
+from kaggle_magics.models.find.walk import MAX_IN_FOLDER, find_models
 from kaggle_magics.models.kinds import Kind
-from kaggle_magics.models.walk import MAX_IN_FOLDER, find_models
 
-POCKET = Path(__file__).parent / "pocket"
+POCKET = Path(__file__).parent.parent / "pocket"
 """The bundled model's folder."""
 
 _FRAMEWORKS = {

@@ -8,18 +8,18 @@ from pathlib import Path
 
 from kaggle_magics.errors import CheckpointError, DoesNotFit, MissingExtra, ModelNotFound, OptionError
 from kaggle_magics.extras import installed
-from kaggle_magics.models import catalog, missing
-from kaggle_magics.models.adapters import Adapter, read_adapter
-from kaggle_magics.models.aliases import Aliases, follow
-from kaggle_magics.models.catalog import Location
 from kaggle_magics.models.checkpoint import Checkpoint, read_checkpoint
-from kaggle_magics.models.downloads.fetch import at_hand, fetch
-from kaggle_magics.models.downloads.remote import Remote, parse
-from kaggle_magics.models.downloads.supervise import OnProgress
+from kaggle_magics.models.find import catalog, missing
+from kaggle_magics.models.find.adapters import Adapter, read_adapter
+from kaggle_magics.models.find.aliases import Aliases, follow
+from kaggle_magics.models.find.catalog import Location
+from kaggle_magics.models.find.downloads.fetch import at_hand, fetch
+from kaggle_magics.models.find.downloads.remote import Remote, parse
+from kaggle_magics.models.find.downloads.supervise import OnProgress
+from kaggle_magics.models.find.naming import chosen, mentions, to_type
+from kaggle_magics.models.find.walk import find_models
+from kaggle_magics.models.fit.plan import ENGINES, make_plan
 from kaggle_magics.models.kinds import DOES, Kind
-from kaggle_magics.models.naming import chosen, mentions, to_type
-from kaggle_magics.models.plan import ENGINES, make_plan
-from kaggle_magics.models.walk import find_models
 
 Reference = str | os.PathLike[str] | None
 

@@ -8,12 +8,12 @@ from typing import Any
 from kaggle_magics.errors import CheckpointError, DoesNotFit
 from kaggle_magics.models.engines.contexts import default_bytes
 from kaggle_magics.models.engines.decoding import LocalEngine
-from kaggle_magics.models.engines.llama_cpp import LlamaModel
-from kaggle_magics.models.engines.llama_cpp_adapters import use_adapter
-from kaggle_magics.models.engines.llama_cpp_library import forget_log, last_words, llama_library, log_text
+from kaggle_magics.models.engines.llama_cpp.adapters import use_adapter
+from kaggle_magics.models.engines.llama_cpp.library import forget_log, last_words, llama_library, log_text
+from kaggle_magics.models.engines.llama_cpp.model import LlamaModel
 from kaggle_magics.models.engines.protocol import EngineFacts
 from kaggle_magics.models.engines.warming import warm_up
-from kaggle_magics.models.plan import PREFILL_CHUNK, Plan
+from kaggle_magics.models.fit.plan import PREFILL_CHUNK, Plan
 
 MOST_ROWS, FEW_ROWS = 32, 4
 """Rows of a table that can be computed together."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kaggle_magics.errors import CheckpointError
-from kaggle_magics.models.engines.llama_cpp_library import forget_log, last_words
+from kaggle_magics.models.engines.llama_cpp.library import forget_log, last_words
 
 
 def use_adapter(library: Any, model: Any, context: Any, path: Path, *, name: str) -> None:

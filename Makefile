@@ -2,7 +2,7 @@
 # make test    the tests (without the browser)
 # make lint    style and types
 # make lab     JupyterLab, opened on the tour (as root in a container: LAB_OPTIONS=--allow-root)
-# make bench   how long %load_ext takes
+# make bench   what is promised about speed and memory, each against its baseline (about half an hour, on a quiet machine)
 # make browser the tests that drive JupyterLab in Chromium
 # make clean   remove what was built and the environment
 
@@ -29,7 +29,8 @@ lab: $(VENV)/dev-$(MADE_OF)
 	$(BIN)/python -m jupyterlab $(LAB_OPTIONS) examples/tour.ipynb
 
 bench: $(VENV)/dev-$(MADE_OF)
-	$(BIN)/python benchmarks/load_ext.py
+	for each in load_ext gguf_facts overhead first_token table stop second_load swap memory quant_auto; do \
+		echo "== $$each"; $(BIN)/python benchmarks/$$each.py || exit 1; done
 
 browser: $(VENV)/browser-$(MADE_OF)
 	$(BIN)/python -m pytest tests/browser

@@ -1,7 +1,7 @@
 """A loaded GGUF file as a `LocalModel`, through llama.cpp's C API.
 
 The facts of it that are used here are in llama.h (context, memory and state functions, `llama_set_abort_callback`).
-`llama_cpp_loading` loads what is run here.
+`loading` loads what is run here.
 
 All sequences share one cache ("unified"), in which rows of a table share the cells of what they have in common. A row
 that waits for its next request is taken out of it and kept as a saved state: attention runs over all cells in use,

@@ -1,7 +1,7 @@
 """A transformers model and tokenizer as a `LocalModel` (transformers 4.56 and later, 5.x).
 
 The loop is our own (see `decoding`): `generate` cannot stop within a prompt and keeps nothing from one call to the
-next. `transformers_loading` loads what is run here.
+next. `loading` loads what is run here.
 """
 
 from __future__ import annotations

@@ -5,11 +5,14 @@ from __future__ import annotations
 from .names import Names
 from .sample import Sample, talk
 
+PARTS = "area count text list sum word number total mean value step name to is of circle string even max split".split()  # noqa: SIM905
+"""Parts of names as they stand in code."""
+
 
 def piece(n: Names) -> str:
     """A name, a number, a code or a few invented words."""
     r = n.rng
-    kind = r.randrange(6)
+    kind = r.randrange(8)
     if kind == 0:
         return n.person()
     if kind == 1:
@@ -18,6 +21,8 @@ def piece(n: Names) -> str:
         return n.email() if r.random() < 0.3 else n.word().lower()
     if kind == 3:
         return n.room()
+    if kind == 4:
+        return "_".join(r.choice((*PARTS, n.word().lower())) for _ in range(r.randint(2, 4)))
     return " ".join(n.word() for _ in range(r.choice((1, 1, 2, 3))))
 
 

@@ -19,15 +19,15 @@ from .reading import reading
 from .sample import Sample
 
 WEIGHTS = {
-    "reading": 0.17,
+    "reading": 0.19,
     "arithmetic": 0.10,
     "drills": 0.06,
     "formulas": 0.10,
-    "knowledge": 0.22,
-    "code": 0.18,
-    "formats": 0.11,
+    "knowledge": 0.18,
+    "code": 0.15,
+    "formats": 0.15,
     "chat": 0.01,
-    "copying": 0.05,
+    "copying": 0.07,
 }
 """Share of the samples (not of the tokens) by skill."""
 

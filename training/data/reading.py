@@ -75,7 +75,7 @@ def reading(n: Names, level: float = 1.0) -> Sample:
     r = n.rng
     most = 1 if level < 0.05 else 2 if level < 0.3 else 3 if level < 0.6 else 5
     size = r.randint(1, most if r.random() < 0.8 else 5)
-    long = level > 0.5 and r.random() < (0.25 if size <= 3 else 0.08)
+    long = level > 0.5 and r.random() < (0.12 if size <= 3 else 0.04)
     world = Table(n, size, styles=2) if r.random() < 0.15 else World(n, size, long)
     told = len(world.rows) * 2 if isinstance(world, Table) else len(world.facts)
     known = places(world)

@@ -45,7 +45,10 @@ def work(connection: Connection, model: Model, gradient: Tensor, counter: Any, c
     share = Share(model, counter, compiled)
     parameters = list(model.parameters())
     while True:
-        groups, weight_sum = connection.recv()
+        try:
+            groups, weight_sum = connection.recv()
+        except EOFError:  # the first process has ended
+            return
         done = share.take(groups, weight_sum)
         at = 0
         for p in parameters:

@@ -38,7 +38,7 @@ def pipeline_text(pipe: Any, prompt: str, tokens: int) -> str:
 
 
 def llama(name: str, kind: str, *, context: int) -> Any:
-    """llama-cpp-python's own `Llama`, with all cores and flash attention, which it does not use by itself."""
+    """llama-cpp-python's own `Llama`, with all cores, which it does not use by itself."""
     import llama_cpp
 
     cores = this_machine().cores
@@ -47,7 +47,6 @@ def llama(name: str, kind: str, *, context: int) -> Any:
         n_ctx=context,
         n_threads=cores,
         n_threads_batch=cores,
-        flash_attn=True,
         verbose=False,
     )
 

@@ -67,7 +67,7 @@ def llama_loop(name: str, kind: str) -> Loop:
     parameters = library.llama_context_default_params()
     parameters.n_ctx, parameters.n_batch, parameters.n_ubatch = 4096, 512, 512
     parameters.n_threads = parameters.n_threads_batch = this_machine().cores
-    parameters.flash_attn_type = library.LLAMA_FLASH_ATTN_TYPE_ENABLED
+    parameters.flash_attn_type = library.LLAMA_FLASH_ATTN_TYPE_DISABLED
     context = library.llama_init_from_model(model, parameters)
     vocabulary = library.llama_model_get_vocab(model)
     size = library.llama_vocab_n_tokens(vocabulary)

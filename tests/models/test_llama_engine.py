@@ -31,7 +31,7 @@ PROMPTS = ["Once upon a time", "The cat said: ", "a, b, and 😀"]
 def check(engine: Engine, path: Path, ask: Any, tokens: int = 60) -> None:
     import llama_cpp
 
-    library = llama_cpp.Llama(str(path), n_ctx=512, n_threads=1, n_threads_batch=1, flash_attn=True, verbose=False)
+    library = llama_cpp.Llama(str(path), n_ctx=512, n_threads=1, n_threads_batch=1, verbose=False)
     for prompt in PROMPTS:
         if "TinyStories" in path.name and not prompt.isascii():
             continue  # its vocabulary has no byte tokens, and the library ends the process

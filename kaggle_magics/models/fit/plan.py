@@ -13,7 +13,7 @@ from kaggle_magics.models.fit import placing
 from kaggle_magics.models.fit.devices import gpus_to_try, named_gpu, without_kernels
 from kaggle_magics.models.fit.machine import BFLOAT16_CAPABILITY, Gpu, Machine, default_dtype, this_machine
 from kaggle_magics.models.fit.memory import PREFILL_CHUNK as PREFILL_CHUNK
-from kaggle_magics.models.fit.memory import Form, converted, weights
+from kaggle_magics.models.fit.memory import Form, converted, flash_attention, weights
 from kaggle_magics.models.fit.placing import MARGIN as MARGIN
 from kaggle_magics.models.fit.placing import Placement
 from kaggle_magics.models.fit.quants import BITSANDBYTES, GGUF_TYPES, checked
@@ -57,6 +57,8 @@ class Plan:
     """A LoRA adapter on top: a PEFT folder, or a `.gguf` file where llama.cpp runs it."""
     trust_remote_code: bool = False
     """Whether Python code that comes with the checkpoint may run."""
+    flash_attention: bool = True
+    """Whether llama.cpp uses it; see `fit.memory.flash_attention`."""
     gpu_layers: int | None = None
     """How many of the layers lie on the GPU (llama.cpp's `n_gpu_layers`); None: all that `device` says."""
     split: dict[str, int] | None = None
@@ -142,7 +144,8 @@ def candidates(
         weakest = min(gpus, key=lambda gpu: gpu.capability) if gpus else None
         chosen = convert_to.upper() if convert_to else _dtype(checkpoint, weakest, dtype, machine)
         where = gpus[0].device if gpus else "cpu"
-        return Form(engine, where, chosen, tokens, on_the_fly, convert_to)
+        flash = flash_attention(checkpoint, engine, where, tokens)
+        return Form(engine, where, chosen, tokens, on_the_fly, convert_to, flash)
 
     def placements() -> Iterator[Placement]:
         if device not in (None, "auto"):
@@ -199,6 +202,7 @@ def _plan(checkpoint: Checkpoint, machine: Machine, placement: Placement) -> Pla
         threads=machine.cores,
         quant=form.quant,
         convert_to=form.convert_to,
+        flash_attention=form.flash_attention,
         gpu_layers=placement.gpu_layers,
         split=placement.split,
         tokens_per_second=placement.tokens_per_second,

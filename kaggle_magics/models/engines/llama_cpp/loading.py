@@ -111,7 +111,8 @@ def new_context(plan: Plan, library: Any, model: Any) -> Any:
     parameters.n_seq_max = 1 + (FEW_ROWS if recurrent else MOST_ROWS)
     parameters.kv_unified = True
     parameters.n_threads = parameters.n_threads_batch = plan.threads
-    for attention in (library.LLAMA_FLASH_ATTN_TYPE_ENABLED, library.LLAMA_FLASH_ATTN_TYPE_AUTO):
+    wanted = library.LLAMA_FLASH_ATTN_TYPE_ENABLED if plan.flash_attention else library.LLAMA_FLASH_ATTN_TYPE_DISABLED
+    for attention in (wanted, library.LLAMA_FLASH_ATTN_TYPE_AUTO):
         parameters.flash_attn_type = attention
         if context := library.llama_init_from_model(model, parameters):
             return context

@@ -62,7 +62,6 @@ class TransformersModel:
         self._cache_class = require("transformers", "Running a safetensors model").DynamicCache
         self.tokenizer, self._model = tokenizer, model
         self._takes = frozenset(parameters)
-        self._layers = _layers(model)
         self._last_only = {"logits_to_keep": 1} if "logits_to_keep" in parameters else {}
         kinds = {type(layer).__name__ for layer in self._cache_class(config=model.config).layers}
         self.croppable = kinds <= set(_GROWING)
@@ -154,14 +153,13 @@ class TransformersModel:
 
     def close(self) -> None:
         self._model = self.tokenizer = None
-        self._layers = []
         free(self._torch)
 
     def _in_steps(
         self, block: Block, tails: Sequence[Sequence[int]], step: int, stop: threading.Event
     ) -> NDArray[np.float32]:
         """Read tails of one length, `step` tokens a row at a time."""
-        with self._watching(stop) if len(tails[0]) > 1 else nullcontext():
+        with self._watching(block.cache, stop) if self.croppable and len(tails[0]) > 1 else nullcontext():
             for begin in range(0, len(tails[0]), step):
                 if stop.is_set():
                     raise Interrupted
@@ -169,19 +167,23 @@ class TransformersModel:
         return logits
 
     @contextmanager
-    def _watching(self, stop: threading.Event) -> Iterator[None]:
-        """Have each layer look for a stop before it computes: a pass over many tokens can take seconds."""
+    def _watching(self, cache: Any, stop: threading.Event) -> Iterator[None]:
+        """Have each layer look for a stop when it writes its keys: a pass over many tokens can take seconds.
 
-        def look(*_: Any) -> None:
+        Not by hooks on the layers: torch runs those in nested functions, whose frames keep the layer in a traceback.
+        """
+        write = cache.update
+
+        def look(*given: Any, **named: Any) -> Any:
             if stop.is_set():
                 raise Interrupted
+            return write(*given, **named)
 
-        hooks = [layer.register_forward_pre_hook(look) for layer in self._layers]
+        cache.update = look
         try:
             yield
         finally:
-            for hook in hooks:
-                hook.remove()
+            del cache.update
 
     def _evaluate_state(self, row: Row, tail: Sequence[int], stop: threading.Event) -> NDArray[np.float32]:
         """As `evaluate`, for a row with a recurrent state."""
@@ -293,13 +295,6 @@ class TransformersModel:
         cuda = self._torch.cuda
         held_back = cuda.memory_reserved(device) - cuda.memory_allocated(device)
         return int(cuda.mem_get_info(device)[0]) + int(held_back)
-
-
-def _layers(model: Any) -> list[Any]:
-    """The modules that a pass goes through one after the other."""
-    count = model.config.get_text_config().num_hidden_layers
-    lists = (module for module in model.modules() if type(module).__name__ == "ModuleList" and len(module) == count)
-    return list(next(lists, ()))
 
 
 def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:

@@ -51,6 +51,10 @@ def title(text: str) -> View:
     return View("title", f'<div class="km-title">{escape.html(text)}</div>', f"**{escape.markdown_line(text)}**", line)
 
 
+_SHORT = 40
+"""Characters of a cell that is not broken into lines."""
+
+
 def table(
     caption: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Sequence[str] = ()
 ) -> View:
@@ -87,10 +91,15 @@ def facts(caption: str, rows: Iterable[tuple[str, object]]) -> View:
 
 
 def _html(caption: str, columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool]) -> str:
-    css = [' class="km-number"' if number else "" for number in right]
-    head = "".join(f'<th scope="col"{style}>{escape.html(name)}</th>' for name, style in zip(columns, css, strict=True))
+    def cell(text: str, number: bool, tag: str) -> str:
+        # A short text on one line: in a wide table it would else become a column of single words.
+        style = "km-number" if number else "km-short" if tag == "td" and len(text) <= _SHORT else ""
+        mark = f' class="{style}"' if style else ""
+        return f"<{tag}{mark}>{escape.html(text)}</{tag[:2]}>"
+
+    head = "".join(cell(name, number, 'th scope="col"') for name, number in zip(columns, right, strict=True))
     body = "".join(
-        "<tr>" + "".join(f"<td{style}>{escape.html(cell)}</td>" for cell, style in zip(row, css, strict=True)) + "</tr>"
+        "<tr>" + "".join(cell(text, number, "td") for text, number in zip(row, right, strict=True)) + "</tr>"
         for row in rows
     )
     top = f"<caption>{escape.html(caption)}</caption>" if caption else ""

@@ -47,9 +47,11 @@ def choices_view(ways: Choices) -> View:
     rows = [_row(way) for way in ways]
     caption = f"Ways to run {found.name} with a context of {context:,} tokens (nothing was loaded)"
     said = f"Would be taken: {taken.command}" if taken else "What was asked for does not fit."
-    slower = " Sizes and speeds are estimates; speeds are for one answer in a short context."
+    about = "Sizes and speeds are estimates; speeds are for one answer in a short context."
+    kept = " What is converted is kept for the next time." if any(way.seconds_to_convert for way in ways) else ""
     return join(
-        "choices", [table(caption, COLUMNS, rows, numbers=NUMBERS), note(said + "." + slower, warn=taken is None)]
+        "choices",
+        [table(caption, COLUMNS, rows, numbers=NUMBERS), note(f"{said}. {about}{kept}", warn=taken is None)],
     )
 
 
@@ -57,7 +59,7 @@ def _row(way: Choice) -> tuple[object, ...]:
     plan = way.plan
     why = way.why
     if way.seconds_to_convert is not None:
-        why = f"{why}; about {seconds(way.seconds_to_convert)} to convert" if why else ""
+        why = "; ".join(filter(None, (why, f"converted first, about {seconds(way.seconds_to_convert)}")))
     return (
         "\N{RIGHTWARDS ARROW}" if way.taken else None,
         way.name,

@@ -35,7 +35,7 @@ background:transparent;color:inherit}}
 .km-root.km-root caption{{text-align:left;font-weight:600;padding:.2em 0;color:inherit}}
 .km-root.km-root th,.km-root.km-root td{{text-align:left;vertical-align:top;padding:.2em .8em .2em 0;border:0;
 border-bottom:1px solid var(--km-line);background:transparent;overflow-wrap:break-word;word-break:normal}}
-.km-root.km-root th{{white-space:nowrap}}
+.km-root.km-root th,.km-root.km-root td.km-short{{white-space:nowrap}}
 .km-root.km-root td.km-number,.km-root.km-root th.km-number
 {{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}}
 .km-root blockquote{{margin:.4em 0;padding-left:.8em;border-left:3px solid var(--km-line)}}

@@ -253,6 +253,30 @@ def test_ten_lines_for_kaggle(tmp_path: Path) -> None:
     assert shown.answer("%%ask").strip()
 
 
+@pytest.mark.gguf
+@pytest.mark.slow
+def test_models_from_a_name_to_a_running_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("gguf", reason="gguf is not installed")
+    wheels = ROOT / "build" / "wheels"
+    if not list(wheels.glob("llama_cpp_python-*.tar.gz")):
+        pytest.skip(
+            "llama.cpp's converter comes with the source package of llama-cpp-python, which is not in build/wheels"
+        )
+    monkeypatch.setenv("KAGGLE_MAGICS_WHEELHOUSE", str(wheels))
+    models = run(nbformat.read(EXAMPLES / "models.ipynb", as_version=4), EXAMPLES, tmp_path / "models.ipynb")
+    assert "Did you mean pocket" in models.shown('session.load("poket")')
+    choices = models.shown("--dry-run")
+    assert "as stored" in choices and "q4_k_m" in choices and "nf4" in choices
+    # The second question's prompt begins with the text that the first one had read.
+    reused = re.search(r"(\d+) prompt tokens \((\d+) reused\)", models.shown("For how long can books"))
+    assert reused and int(reused[2]) > 0.9 * int(reused[1])
+    assert "Peru: Lima" in models.shown("generate_many")
+    assert re.search(r"agrees +\d+% of \d+ tokens", models.shown("%llm_quantize"))
+    assert "Tokyo" in models.answer("-m small")
+    assert "Lima" in models.answer("-m mine")
+    assert "given back" in models.shown("%llm_unload --all") and "Let go of mine" in models.shown("%llm_unload --all")
+
+
 def test_a_failing_cell_fails_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cells = [nbformat.v4.new_code_cell(source) for source in ("print('before')", "1 / 0", "3")]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "fails.ipynb")

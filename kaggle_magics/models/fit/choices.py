@@ -186,7 +186,6 @@ def _choice(name: str, plan: Plan, machine: Machine, *, taken: bool = False) -> 
     seconds = None
     if plan.convert_to:
         seconds = speed.conversion_seconds(plan.checkpoint, plan.convert_to, machine.cores)
-        why.append("converted once, then kept")
     if missing:
         why.append(f"needs: {missing}")
     return Choice(

@@ -226,14 +226,14 @@ def _why(checkpoint: Checkpoint, form: Form, placement: Placement, machine: Mach
         if machine.unused:
             said.append(f"the {machine.unused} is not used")
         if form.quant:
-            said.append("slow on a CPU: a GGUF type such as q4_k_m is many times faster")
+            said.append("slow on a CPU: GGUF is faster")
     card = machine.gpu(form.device) if form.device != "cpu" else None
     if card and form.dtype == "bfloat16" and card.capability < BFLOAT16_CAPABILITY:
         said.append(f"{card.name} only emulates bfloat16, slowly")
     if form.device == "cpu" and form.engine == "transformers" and form.dtype in ("float16", "bfloat16"):
-        said += [] if machine.bfloat16 else [f"this CPU reads prompts in {form.dtype} several times slower"]
+        said += [] if machine.bfloat16 else ["slow prompts on this CPU"]
     if form.engine == "transformers" and not form.quant and form.dtype != checkpoint.dtype:
-        said.append(f"stored as {checkpoint.dtype}, computed in {form.dtype}")
+        said.append(f"stored as {checkpoint.dtype}")
     return "; ".join(said)
 
 

@@ -22,6 +22,7 @@ from kaggle_magics.models.fit.choices import Choice, choices
 from kaggle_magics.models.fit.machine import Machine, this_machine
 from kaggle_magics.models.fit.plan import ENGINES, Plan, make_plan
 from kaggle_magics.models.fit.remedies import explained
+from kaggle_magics.models.fit.speed import conversion_seconds
 from kaggle_magics.models.loaded import LoadedModel, LoadOptions, Wanted
 
 OnProgress = Callable[[str], None]
@@ -329,6 +330,12 @@ def _to_run(plan: Plan, on_progress: OnProgress | None = None) -> Plan:
         return plan
     from kaggle_magics.models.quantize.for_plan import convert_for
 
+    if on_progress is not None:
+        seconds = conversion_seconds(plan.checkpoint, plan.convert_to, plan.threads)
+        on_progress(
+            f"Unless it was made before, {plan.checkpoint.name} is converted to {plan.convert_to} first: "
+            f"about {seconds:,.0f} s and {plan.disk / 1e6:,.0f} MB of disk."
+        )
     return replace(plan, checkpoint=convert_for(plan, on_progress))
 
 

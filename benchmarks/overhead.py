@@ -119,7 +119,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--small", action="store_true", help="a small model, few tokens, few runs")
     options = parser.parse_args()
-    name, tokens, runs = ("llama-2m", 32, 3) if options.small else ("llama-116m", 256, 7)
+    name, tokens, runs = ("llama-2m", 32, 3) if options.small else ("llama-116m", 256, 3)
     shell = InteractiveShell.instance()
     shell.display_pub = CapturingDisplayPublisher(parent=shell)
     shell.run_line_magic("load_ext", "kaggle_magics")

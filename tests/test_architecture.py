@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "kaggle_magics"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 MOST_LINES = 450
 
-LEAVES = {"errors", "wording", "interpolation", "extras", "environment", "memory", "credentials"}
+LEAVES = {"errors", "wording", "interpolation", "extras", "environment", "memory", "credentials", "file_lock"}
 # Room -> the rooms it may import, besides itself and the leaves.
 MAY_IMPORT: dict[str, set[str]] = {
     **{leaf: set() for leaf in LEAVES},

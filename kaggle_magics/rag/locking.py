@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import IO
 
 from kaggle_magics.errors import CollectionError
+from kaggle_magics.file_lock import lock
 
 FILE = "lock"
 
@@ -20,7 +21,7 @@ class FolderLock:
     def __init__(self, folder: Path) -> None:
         self._file: IO[str] | None = open(folder / FILE, "a+", encoding="utf-8")  # noqa: SIM115 - held until release
         try:
-            _lock(self._file)
+            lock(self._file)
         except OSError as error:
             self._file.seek(0)
             holder = self._file.read().strip()
@@ -38,16 +39,3 @@ class FolderLock:
         if self._file is not None:
             self._file.close()
             self._file = None
-
-
-def _lock(file: IO[str]) -> None:
-    """Raises OSError when the lock is held."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        import msvcrt
-
-        file.seek(0)
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-    else:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -16,6 +16,7 @@ from typing import IO
 
 from kaggle_magics.environment import cache_dir
 from kaggle_magics.errors import KaggleMagicsError, OptionError
+from kaggle_magics.file_lock import lock
 from kaggle_magics.models.quantize.child import Stopped
 
 _SPARE = 64 * 2**20
@@ -108,17 +109,9 @@ def one_at_a_time(
 
 
 def _locked(file: IO[str]) -> bool:
-    """Take the lock if nobody has it; the system lets it go when the file is closed, however that happens."""
+    """Take the lock if nobody has it."""
     try:
-        try:
-            import fcntl
-        except ImportError:  # Windows
-            import msvcrt
-
-            file.seek(0)
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-        else:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock(file)
     except OSError:
         return False
     return True

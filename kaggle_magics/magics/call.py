@@ -14,6 +14,7 @@ from kaggle_magics.display.answers import fields_note
 from kaggle_magics.display.bundle import View, join
 from kaggle_magics.display.stream import Show, open_show
 from kaggle_magics.errors import OptionError
+from kaggle_magics.generation.prompt import Prompt
 from kaggle_magics.interpolation import interpolate
 from kaggle_magics.magics.arguments import split
 from kaggle_magics.magics.command import Command
@@ -86,6 +87,11 @@ class Call:
         """The sampling options as keyword arguments of the session's calls."""
         chosen = {option.name: self.setting(option.name) for option in fields(Sampling)}
         return {**chosen, "stop": tuple(chosen["stop"] or ())}
+
+    def prompt(self) -> Prompt:
+        """The text with all that the line says about how to answer it (`options.prompting_options`)."""
+        system = self.setting("system") or None
+        return Prompt.of(self.text(), system=system, template=self.setting("template"), **self.sampling())
 
     def text(self) -> str:
         """The text the magic is about, its fields filled in: the cell's body, or on a line its words."""

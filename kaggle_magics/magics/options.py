@@ -49,6 +49,15 @@ def template_option(
     )
 
 
+def prompting_options(parser: Parser) -> None:
+    """All that `Call.prompt` reads: a text, and how it is to be answered."""
+    text_argument(parser)
+    sampling_options(parser)
+    system_option(parser)
+    template_option(parser)
+    raw_option(parser)
+
+
 def collection_option(parser: Parser) -> None:
     parser.option("-c", "--collection", help="Name of the collection.", metavar="NAME", complete="collection")
 

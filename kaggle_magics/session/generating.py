@@ -1,0 +1,89 @@
+"""How a session runs requests: alone on their model, reachable by `stop`, one at a time or as a table."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from kaggle_magics.errors import DoesNotFit
+from kaggle_magics.generation.answer import Answer
+from kaggle_magics.generation.running import Running, answer_of
+from kaggle_magics.generation.worker import Generation, TableGeneration, Worker
+from kaggle_magics.models.loaded import LoadedModel
+from kaggle_magics.models.request import Piece, Request
+from kaggle_magics.session.models import ModelCalls
+
+OnText = Callable[[str], None]
+OnPiece = Callable[[int, Piece], None]
+Kept = TypeVar("Kept", bound=Answer)
+
+
+class GeneratingCalls(ModelCalls):
+    """The part of a `Session` that runs requests; all that asks a model is made of these."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last: Answer | None = None
+        """The last answer."""
+
+    def generate(self, request: Request, *, model: str | None = None, on_text: OnText | None = None) -> Answer:
+        """Run one request on a loaded model; every other call that asks is made of this one."""
+        with self.generating(request, model=model) as running:
+            running.generation.run(on_text)
+        return running.answer()
+
+    def generate_many(
+        self, requests: Sequence[Request], *, model: str | None = None, on_piece: OnPiece | None = None
+    ) -> list[Answer]:
+        """Run many requests on a loaded model in as few passes as it can: their answers, in the requests' order.
+
+        `on_piece` gets (index of the request, piece) as they come, in this thread; rows may alternate. A request that
+        fails is an answer with `stop_reason` "error" and the reason as its text. The stop button keeps what is done:
+        answers on their way and those not begun are then "interrupted".
+        """
+        loaded = self.model(model)
+        requests = [_complete(request, loaded) for request in requests]
+        table = TableGeneration(loaded.engine, requests)
+        with self._alone(loaded, table):
+            table.run(None if on_piece is None else lambda shown: on_piece(*shown))
+        return [answer_of(loaded, request, row) for request, row in zip(requests, table.answers, strict=True)]
+
+    @contextmanager
+    def generating(self, request: Request, *, model: str | None = None) -> Iterator[Running]:
+        """A request that is about to run, alone on its model, and that `stop` can reach."""
+        loaded = self.model(model)
+        request = _complete(request, loaded)
+        running = Running(loaded, request, Generation(loaded.engine, request))
+        with self._alone(loaded, running.generation):
+            yield running
+
+    @contextmanager
+    def _alone(self, loaded: LoadedModel, work: Worker[Any]) -> Iterator[None]:
+        with loaded.lock:
+            self._running.add(work)
+            try:
+                yield
+            except DoesNotFit as error:
+                trouble = error
+            else:
+                return
+            finally:
+                self._running.discard(work)
+        raise self._pool.out_of_memory(loaded, trouble)
+
+    def _keep(self, answer: Kept) -> Kept:
+        self.last = answer
+        return answer
+
+
+def _complete(request: Request, loaded: LoadedModel) -> Request:
+    """The request as it will run: the model's template, and a seed, so that the run card can say how to get the same
+    answer again."""
+    if request.template == "auto":
+        request = replace(request, template=loaded.template)
+    if request.sampling.seed is None:
+        request = replace(request, sampling=replace(request.sampling, seed=secrets.randbelow(2**32)))
+    return request

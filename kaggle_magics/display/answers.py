@@ -12,7 +12,7 @@ from kaggle_magics.models.templates.named import NAMED
 
 if TYPE_CHECKING:
     from kaggle_magics.code.check import CodeAnswer
-    from kaggle_magics.generation.answer import Answer
+    from kaggle_magics.generation.answer import Answer, InThread
     from kaggle_magics.models.request import Sampling
 
 ENDED = {
@@ -77,7 +77,8 @@ def footer(answer: Answer) -> View:
     prompt = f"{about}{usage.prompt_tokens} prompt tokens"
     if usage.reused_tokens:
         prompt += f" ({usage.reused_tokens} reused)"
-    parts = [card.model, prompt, f"{about}{usage.generated_tokens} generated", seconds(usage.seconds)]
+    where = [f"thread {card.thread.name}, turn {card.thread.turn}"] if card.thread else []
+    parts = [card.model, *where, prompt, f"{about}{usage.generated_tokens} generated", seconds(usage.seconds)]
     if usage.estimated:
         parts.append("tokens estimated: the server did not tell")
     if usage.tokens_per_second:
@@ -88,7 +89,32 @@ def footer(answer: Answer) -> View:
         ended = f"{ENDED['length']} (max_tokens {card.sampling.max_tokens})"
     if card.template == "auto" and not card.chat_template:
         ended = " · ".join(filter(None, (ended, NO_TEMPLATE)))
-    return _foot(parts, ended)
+    return join("footer", [_foot(parts, ended), thread_notes(card.thread)])
+
+
+def thread_notes(place: InThread | None) -> View | None:
+    """What a person should know of an answer's conversation beyond its name."""
+    if place is None:
+        return None
+    lines = []
+    if place.left_out:
+        said = "The earliest turn" if place.left_out == 1 else f"The {place.left_out} earliest turns"
+        lines.append(
+            note(f"{said} of thread {place.name} did not fit into the context and {_was(place.left_out)} left out.")
+        )
+    if place.cut:
+        said = "the turn" if place.cut == 1 else f"the {place.cut} turns"
+        lines.append(
+            note(
+                f"Turn {place.turn} was asked again, so {said} after it {_was(place.cut)} cut off thread {place.name}: "
+                f"run {'its cell' if place.cut == 1 else 'their cells'} again to go on as before."
+            )
+        )
+    return join("thread-notes", lines) if lines else None
+
+
+def _was(number: int) -> str:
+    return "was" if number == 1 else "were"
 
 
 def not_default(sampling: Sampling) -> list[str]:

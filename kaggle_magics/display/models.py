@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from kaggle_magics.display.bundle import View, count, facts, join, note, seconds, size, table
+from kaggle_magics.display.conversations import threads_view
 from kaggle_magics.display.documents import collections_view
 from kaggle_magics.display.results import Collections
 from kaggle_magics.models.engines.transformers.bitsandbytes import cpu_note
@@ -83,6 +84,7 @@ def status_view(status: SessionStatus) -> View:
         [
             models,
             collections_view(Collections(status.collections)),
+            threads_view(status.threads) if status.threads else None,
             note(f"This process uses {size(status.process_bytes)} of memory."),
         ],
     )

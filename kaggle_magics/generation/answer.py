@@ -9,6 +9,21 @@ from kaggle_magics.models.request import Message, Sampling, StopReason, TokenPro
 
 
 @dataclass(frozen=True, slots=True)
+class InThread:
+    """An answer's place in a conversation."""
+
+    name: str
+    turn: int
+    """Counted from 1."""
+    left_out: int = 0
+    """Earliest turns that were not sent: they would not have fitted into the model's context."""
+    replaced: bool = False
+    """Whether it took the place of an earlier answer, its question being asked again."""
+    cut: int = 0
+    """Turns after the replaced one, which are no part of the conversation any more."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunCard:
     """All that is needed to get the same answer again."""
 
@@ -34,6 +49,8 @@ class RunCard:
     """Where the LoRA adapter lies that it ran with."""
     quant: str | None = None
     """How the weights were quantised while they were loaded."""
+    thread: InThread | None = None
+    """The conversation it belongs to."""
 
 
 @dataclass(frozen=True, kw_only=True)

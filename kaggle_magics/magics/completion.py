@@ -117,6 +117,7 @@ _SOURCES: dict[str, Callable[[Session, list[str]], Iterable[str]]] = {
     "loaded": lambda session, words: list(session.loaded),
     "collection": lambda session, words: list(session.collections),
     "source": _sources,
+    "thread": lambda session, words: list(session.threads),
 }
 
 

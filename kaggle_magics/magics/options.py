@@ -58,6 +58,17 @@ def prompting_options(parser: Parser) -> None:
     raw_option(parser)
 
 
+def thread_options(parser: Parser) -> None:
+    """The conversation that a prompt belongs to."""
+    parser.option(
+        "--thread",
+        help="Go on with the conversation of this name, or begin it; running the cell again asks its turn again.",
+        metavar="NAME",
+        complete="thread",
+    )
+    parser.switch("--new", help="With --thread: start the conversation over.")
+
+
 def collection_option(parser: Parser) -> None:
     parser.option("-c", "--collection", help="Name of the collection.", metavar="NAME", complete="collection")
 

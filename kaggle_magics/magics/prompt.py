@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kaggle_magics.display.answers import answer_view, footer
+from kaggle_magics.magics.arguments import Parser
 from kaggle_magics.magics.call import Call
+from kaggle_magics.magics.cell import turn_key
 from kaggle_magics.magics.command import command
-from kaggle_magics.magics.options import prompting_options
+from kaggle_magics.magics.options import prompting_options, thread_options
 
 if TYPE_CHECKING:
     from kaggle_magics.generation.answer import Answer
 
 
+def _options(parser: Parser) -> None:
+    prompting_options(parser)
+    thread_options(parser)
+
+
 @command(
     "Ask the current model and stream its answer; {name} in the text is filled in from the notebook.",
     body="prompt",
-    options=prompting_options,
+    options=_options,
     examples=(
         "%%prompt --max-tokens 60\nWhat is the capital of {country}?",
         '%%prompt -s "Answer in one word." --temperature 0.7 --seed 1 -o answer\nWhich colour is the sky?',
+        "%%prompt --thread recipes\nAnd which wine goes with it?",
         'answer = %prompt "What is the capital of Peru?"',
     ),
 )
@@ -27,9 +35,19 @@ def prompt(call: Call) -> Answer | None:
     asked = call.prompt()
     session = call.session
     model = session.model(call.options.model)
+    place = _thread(call)
     return call.show(
         model.name,
-        lambda output: session.prompt(asked, model=model.name, on_text=output.text),
+        lambda output: session.prompt(asked, model=model.name, on_text=output.text, **place),
         answer_view,
         footer,
     )
+
+
+def _thread(call: Call) -> dict[str, Any]:
+    """What the line and the cell say about the conversation."""
+    if call.options.thread is None:
+        return {"new": call.options.new}
+    # The text as it was written: a variable in it may have changed when the cell is run again.
+    written = call.body if call.body is not None else " ".join(call.options.text)
+    return {"thread": call.options.thread, "new": call.options.new, "turn": turn_key(call.shell, written)}

@@ -18,6 +18,7 @@ from kaggle_magics.code.check import CodeAnswer, check_code
 from kaggle_magics.code.extract import extract_code
 from kaggle_magics.errors import ChainError
 from kaggle_magics.generation.answer import Answer
+from kaggle_magics.generation.conversation import Thread, Threads
 from kaggle_magics.generation.prompt import not_empty
 from kaggle_magics.models.loaded import LoadedModel
 from kaggle_magics.models.request import Request, Sampling
@@ -38,6 +39,7 @@ class SessionStatus:
     models: tuple[LoadedModel, ...]
     current: str | None
     collections: Mapping[str, CollectionFacts]
+    threads: Mapping[str, Thread]
     process_bytes: int
     """Resident memory of this process."""
 
@@ -49,7 +51,9 @@ class Session(PromptingCalls, DocumentCalls):
         """What is loaded, ingested and used right now."""
         collections = {name: collection.facts() for name, collection in self.collections.items()}
         current = self.current.name if self.current else None
-        return SessionStatus(tuple(self.loaded.values()), current, collections, memory.process_bytes())
+        return SessionStatus(
+            tuple(self.loaded.values()), current, collections, dict(self.threads), memory.process_bytes()
+        )
 
     def close(self) -> None:
         """Free all models and close all collections; temporary ones are deleted. The session can be used again."""
@@ -57,6 +61,7 @@ class Session(PromptingCalls, DocumentCalls):
             self.unload(name)
         self._shelf.close()
         self.last = None
+        self.threads = Threads()
 
     def chain(
         self,

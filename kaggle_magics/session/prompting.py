@@ -4,21 +4,42 @@ from __future__ import annotations
 
 from typing import Any
 
+from kaggle_magics.errors import OptionError
 from kaggle_magics.generation.answer import Answer
+from kaggle_magics.generation.conversation import TurnKey
 from kaggle_magics.generation.prompt import Prompt
-from kaggle_magics.session.generating import GeneratingCalls, OnText
+from kaggle_magics.session.conversations import ConversationCalls
+from kaggle_magics.session.generating import OnText
 
 
-class PromptingCalls(GeneratingCalls):
+class PromptingCalls(ConversationCalls):
     """The part of a `Session` that prompts."""
 
     def prompt(
-        self, text: str | Prompt, *, model: str | None = None, on_text: OnText | None = None, **options: Any
+        self,
+        text: str | Prompt,
+        *,
+        model: str | None = None,
+        thread: str | None = None,
+        new: bool = False,
+        turn: str | TurnKey | None = None,
+        on_text: OnText | None = None,
+        **options: Any,
     ) -> Answer:
         """Ask a loaded model. `options` are those of `Prompt.of`: system, template, and the fields of `Sampling`.
 
-        `on_text` gets each new piece of text, in this thread. The notebook's stop button ends the answer early: its
-        `stop_reason` is then "interrupted".
+        `thread` names a conversation: its earlier turns are sent too, as far as they fit into the context, and its
+        system text where none is given; `new` starts it over. `turn` is a name for this turn: when a turn of that name
+        is there already, it is asked again and those after it are cut off. `on_text` gets each new piece of text, in
+        this thread. The notebook's stop button ends the answer early: its `stop_reason` is then "interrupted".
         """
         prompt = Prompt.of(text, **options)
+        if thread is not None:
+            key = TurnKey(turn) if isinstance(turn, str) else turn
+            answer = self._converse(prompt, thread, new=new, key=key, model=model, on_text=on_text)
+            return self._keep(answer)
+        if new or turn is not None:
+            raise OptionError(
+                f"{'new' if new else 'turn'} is about a thread, and none is named.", "Name one: --thread NAME."
+            )
         return self._keep(self.generate(prompt.request(), model=model, on_text=on_text))

@@ -1,0 +1,62 @@
+"""Conversations: the session's threads, and how a turn is asked in one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from kaggle_magics.errors import OptionError
+from kaggle_magics.generation.answer import Answer, InThread
+from kaggle_magics.generation.conversation import Thread, Threads, Turn, TurnKey, fit
+from kaggle_magics.generation.prompt import Prompt
+from kaggle_magics.session.generating import GeneratingCalls, OnText
+
+
+class ConversationCalls(GeneratingCalls):
+    """The part of a `Session` that talks with a model over several turns."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.threads = Threads()
+        """The conversations by name."""
+
+    def _converse(
+        self,
+        prompt: Prompt,
+        name: str,
+        *,
+        new: bool,
+        key: TurnKey | None,
+        model: str | None,
+        on_text: OnText | None,
+    ) -> Answer:
+        """Ask the next turn of a conversation, or one of its turns again.
+
+        The conversation changes only once there is an answer: an error leaves it as it was. An answer that was stopped
+        before its first word adds nothing either.
+        """
+        loaded = self.model(model)
+        thread = self.threads[name] if name in self.threads else Thread(_name(name))
+        with thread.lock:
+            before = [] if new else thread.before(key)
+            if prompt.system is None and not new:
+                prompt = replace(prompt, system=thread.system)
+            fitted = fit(prompt.request(), before, loaded.engine)
+            place = InThread(
+                name,
+                turn=len(before) + 1,
+                left_out=fitted.left_out,
+                replaced=not new and len(before) < len(thread),
+                cut=0 if new else max(0, len(thread) - len(before) - 1),
+            )
+            answer = self.generate(fitted.request, model=loaded.name, on_text=on_text)
+            answer = replace(answer, card=replace(answer.card, thread=place))
+            if answer.text or answer.stop_reason != "interrupted":
+                thread.turns = [*before, Turn(answer, key)]
+                self.threads.put(thread)
+        return answer
+
+
+def _name(name: str) -> str:
+    if not isinstance(name, str) or not name.strip():
+        raise OptionError("A thread's name must be text that is not empty.", "Such as: --thread recipes")
+    return name

@@ -16,7 +16,7 @@ class ConversationCalls(GeneratingCalls):
 
     def __init__(self) -> None:
         super().__init__()
-        self.threads = Threads()
+        self.threads: Threads = Threads()
         """The conversations by name."""
 
     def _converse(

@@ -62,6 +62,14 @@ class CollectionError(KaggleMagicsError, LookupError):
     """A collection does not exist, is empty, or cannot be opened."""
 
 
+class SavedPromptNotFound(KaggleMagicsError, KeyError):
+    """There is no saved prompt of that name."""
+
+
+class SavedPromptError(KaggleMagicsError):
+    """A saved prompt's file cannot be read or written."""
+
+
 class ChainError(KaggleMagicsError):
     """A chain cannot be parsed, or one of its steps failed."""
 

@@ -10,6 +10,7 @@ from kaggle_magics.extras import require
 
 if TYPE_CHECKING:
     from kaggle_magics.chains.run import ChainResult
+    from kaggle_magics.generation.library import ListedPrompt
     from kaggle_magics.models.find.listing import ListedModel
     from kaggle_magics.models.fit.choices import Choice
     from kaggle_magics.models.quantize.measure import Measurement
@@ -88,6 +89,14 @@ class Chains(list["ChainResult"]):
             for run in self
         ]
         return require("pandas", "A table").DataFrame(rows)
+
+
+class Prompts(list["ListedPrompt"]):
+    """Saved prompts, by name; damaged ones say why."""
+
+    def to_pandas(self) -> Any:
+        """One row a prompt."""
+        return require("pandas", "A table").DataFrame([asdict(found) for found in self])
 
 
 class Collections(dict[str, "CollectionFacts"]):

@@ -6,7 +6,7 @@ import re
 from argparse import Namespace
 from collections import ChainMap
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import kaggle_magics
@@ -16,6 +16,7 @@ from kaggle_magics.display.stream import Show, open_show
 from kaggle_magics.errors import OptionError
 from kaggle_magics.generation.prompt import Prompt
 from kaggle_magics.interpolation import interpolate
+from kaggle_magics.magics import saved
 from kaggle_magics.magics.arguments import split
 from kaggle_magics.magics.command import Command
 from kaggle_magics.models.request import Sampling
@@ -23,6 +24,7 @@ from kaggle_magics.models.request import Sampling
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from kaggle_magics.generation.prompt_file import SavedPrompt
     from kaggle_magics.magics.settings import KaggleMagics
     from kaggle_magics.session import Session
 
@@ -44,6 +46,14 @@ class Call:
     """What fields in braces are filled from: the notebook's variables, and a function's own where it runs in one."""
     used: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    given: Mapping[str, str] = field(default_factory=dict)
+    """Values that -i gives."""
+    saved: SavedPrompt | None = None
+    """What --use names."""
+    words: tuple[tuple[str, str], ...] = ()
+    """Words of the line as they were written, and with their fields filled in, where that differs."""
+    notes: tuple[View, ...] = ()
+    """What is to be said below the result."""
 
     @classmethod
     def read(
@@ -61,9 +71,12 @@ class Call:
         if "--help" in words or "-h" in words:
             return None
         call = cls(command, shell, settings, Namespace(), body, names)
-        if "--raw" not in words:
-            words = [call._filled(word) for word in words]
-        call.options = command.parser(settings.prefix).parse(words)
+        call._parse(words)
+        if given := saved.inputs(call.options):
+            # Values that the line gives go before the notebook's, also for other words of the line.
+            call.given, call.names = given, ChainMap(given, *names.maps)
+            call._parse(words)
+        saved.begin(call)
         return call
 
     @property
@@ -90,13 +103,14 @@ class Call:
 
     def prompt(self) -> Prompt:
         """The text with all that the line says about how to answer it (`options.prompting_options`)."""
-        system = self.setting("system") or None
-        return Prompt.of(self.text(), system=system, template=self.setting("template"), **self.sampling())
+        text, system = self.text(), self.setting("system") or None
+        saved.finish(self)
+        return Prompt.of(text, system=system, template=self.setting("template"), **self.sampling())
 
     def text(self) -> str:
         """The text the magic is about, its fields filled in: the cell's body, or on a line its words."""
         words = " ".join(self.options.text)
-        if self.body is None:
+        if self.body is None and self.saved is None:
             if not words.strip():
                 raise OptionError(
                     f"{self.magic} needs a {self.command.body}.",
@@ -106,7 +120,9 @@ class Call:
         return self.filled(self.cell())
 
     def cell(self) -> str:
-        """The cell's body as it was written, without blank lines around it."""
+        """The cell's body, or the saved prompt, as it was written, without blank lines around it."""
+        if self.saved is not None:
+            return self.saved.text
         if getattr(self.options, "text", None):
             raise OptionError(
                 f"{self.options.text[0]!r} stands on the line of {self.magic}.",
@@ -144,16 +160,26 @@ class Call:
         if not self.is_cell:
             result = work(Show())
             self.store(result)
-            if hint := fields_note((), self.missing):
-                print(hint.text)
+            for hint in (fields_note((), self.missing), *self.notes):
+                if hint:
+                    print(hint.text)
             return result
         with open_show(self.shell) as output:
             output.begin(label)
             result = work(output)
             self.store(result)
-            hint = fields_note(self.used, self.missing)
+            hint = join("hints", [fields_note(self._from_notebook(), self.missing), *self.notes])
             output.finish(join("result", [draw(result), hint]), rest=join("rest", [rest(result), hint]))
         return None
+
+    def _from_notebook(self) -> list[str]:
+        return [name for name in self.used if re.split(r"[.\[]", name)[0] not in self.given]
+
+    def _parse(self, words: list[str]) -> None:
+        self.used = self.missing = ()
+        filled = words if "--raw" in words else [self._filled(word) for word in words]
+        self.words = tuple(pair for pair in zip(words, filled, strict=True) if pair[0] != pair[1])
+        self.options = self.command.parser(self.settings.prefix).parse(filled)
 
     def _filled(self, word: str) -> str:
         variable = _VARIABLE.match(word)

@@ -11,10 +11,11 @@ from kaggle_magics.display.chains import chain_view, chains_view, row_title, ste
 from kaggle_magics.display.results import Chains
 from kaggle_magics.errors import OptionError
 from kaggle_magics.interpolation import interpolate
-from kaggle_magics.magics.arguments import Parser, assignment
+from kaggle_magics.magics import saved
+from kaggle_magics.magics.arguments import Parser
 from kaggle_magics.magics.call import Call
 from kaggle_magics.magics.command import command
-from kaggle_magics.magics.options import sampling_options, system_option, template_option
+from kaggle_magics.magics.options import library_options, sampling_options, system_option, template_option
 
 if TYPE_CHECKING:
     from kaggle_magics.chains.run import ChainResult, StepResult
@@ -26,14 +27,7 @@ def _options(parser: Parser) -> None:
     sampling_options(parser)
     system_option(parser)
     template_option(parser)
-    parser.option(
-        "-i",
-        "--input",
-        help="A value for a field; may be given again.",
-        type=assignment,
-        repeat=True,
-        metavar="NAME=VALUE",
-    )
+    library_options(parser)
     parser.option(
         "--over",
         help="Run once for each: a list in the notebook, or values with commas; NAME=LIST says which field they fill.",
@@ -51,16 +45,17 @@ def _options(parser: Parser) -> None:
         "dish: What is the most popular dish in {country}?\n"
         "ingredients: List the ingredients of {dish}\n"
         "  as bullet points.",
+        "%%chain --save menu\ndish: What is the most popular dish in {country}?",
+        "%chain --use menu -i country=Peru",
         "%%chain --over France,Japan -o runs\ndish: What is the most popular dish in {country}?",
     ),
 )
-def chain(call: Call) -> None:
+def chain(call: Call) -> ChainResult | Chains | None:
     text = call.cell()
     session = call.session
-    given = dict(call.options.input or [])
-    if len(given) != len(call.options.input or []):
-        raise OptionError("-i gives a name twice.", "Give each name one value.")
+    given = call.given
     first = parse(text)[0].name
+    saved.keep(call)
     rows = _rows(call, text, given) if call.options.over is not None else None
     session.model(call.options.model)
     shared: dict[str, Any] = {
@@ -88,7 +83,7 @@ def chain(call: Call) -> None:
             return session.chain(text, on_step=on_step, on_text=output.text, **shared)
         return Chains(session.chain_over(text, rows, on_step=on_step, on_text=output.text, **shared))
 
-    call.show("chain", run, _view, _end)
+    return call.show("chain", run, _view, _end)
 
 
 def _end(result: ChainResult | Chains) -> View | None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, get_args
 
 import kaggle_magics
+from kaggle_magics.errors import KaggleMagicsError
 from kaggle_magics.magics.command import Command
 from kaggle_magics.models.fit.quants import WORDS
 from kaggle_magics.models.kinds import Kind
@@ -112,12 +113,23 @@ def _sources(session: Session, words: list[str]) -> Iterable[str]:
     return [facts.source for facts in collection.facts().sources] if collection else []
 
 
+def _fields(session: Session, words: list[str]) -> Iterable[str]:
+    """Fields of the saved prompt that the line uses."""
+    name = next((words[at + 1] for at, word in enumerate(words[:-1]) if word == "--use"), None)
+    try:
+        return [f"{field}=" for field in session.prompts[name].fields if field.isidentifier()] if name else []
+    except KaggleMagicsError:
+        return []
+
+
 _SOURCES: dict[str, Callable[[Session, list[str]], Iterable[str]]] = {
     "reference": _references,
     "loaded": lambda session, words: list(session.loaded),
     "collection": lambda session, words: list(session.collections),
     "source": _sources,
     "thread": lambda session, words: list(session.threads),
+    "saved": lambda session, words: list(session.prompts),
+    "field": _fields,
 }
 
 

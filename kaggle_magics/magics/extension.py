@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,8 @@ def load(shell: InteractiveShell) -> None:
     _register(shell, settings)
     if settings.aliases:
         _tell_aliases({}, settings.aliases)
+    if settings.prompts != KaggleMagics.prompts.default_value:
+        _tell_folder(settings.prompts)
     settings.observe(
         lambda change: _renew(shell, settings, change), names=list(KaggleMagics.class_trait_names(config=True))
     )
@@ -70,6 +73,8 @@ def _renew(shell: InteractiveShell, settings: KaggleMagics, change: Mapping[str,
         _register(shell, settings)
     if change["name"] == "aliases":
         _tell_aliases(change["old"], change["new"])
+    if change["name"] == "prompts":
+        _tell_folder(change["new"])
     defaults = settings.defaults()
     for _, _, function in _ours(shell):
         function.__doc__ = COMMANDS[function.__name__].help(settings.prefix, defaults)
@@ -81,6 +86,11 @@ def _tell_aliases(old: Mapping[str, str], new: Mapping[str, str]) -> None:
     for name in old:
         aliases.pop(name, None)
     aliases.update(new)
+
+
+def _tell_folder(folder: str) -> None:
+    """The session keeps prompts there."""
+    kaggle_magics.get_session().prompts.folder = Path(folder).expanduser()
 
 
 def _register(shell: InteractiveShell, settings: KaggleMagics) -> None:
@@ -129,6 +139,7 @@ def _function(command: Command, shell: InteractiveShell, settings: KaggleMagics)
 
     def magic(line: str = "", cell: str | None = None, local_ns: Mapping[str, Any] | None = None) -> Any:
         trouble: BaseException
+        call: Call | None = None
         try:
             call = Call.read(command, shell, settings, line, cell, local_ns)
             if call is None:
@@ -136,6 +147,9 @@ def _function(command: Command, shell: InteractiveShell, settings: KaggleMagics)
                 return None
             return command.run(call)
         except (KaggleMagicsError, KeyboardInterrupt) as error:
+            # What was done before it failed is told all the same.
+            for note in call.notes if call else ():
+                print(note.text)
             trouble = _one_line(error)
         try:
             # Raised anew, outside the handler: what failed is not kept alive by the error's frames and causes.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kaggle_magics.magics.arguments import Parser, number, one_of, variable, whole
+from kaggle_magics.magics.arguments import Parser, assignment, number, one_of, variable, whole
 
 
 def output_option(parser: Parser) -> None:
@@ -49,6 +49,33 @@ def template_option(
     )
 
 
+def input_option(parser: Parser) -> None:
+    parser.option(
+        "-i",
+        "--input",
+        help="A value for a field; may be given again.",
+        type=assignment,
+        repeat=True,
+        metavar="NAME=VALUE",
+        complete="field",
+    )
+
+
+def library_options(parser: Parser) -> None:
+    """Saved prompts: keep one, use one (`magics.saved`)."""
+    input_option(parser)
+    parser.option(
+        "--save",
+        help="Keep the text, its fields open, and the options in a file of the folder prompts.",
+        metavar="NAME",
+        complete="saved",
+    )
+    parser.switch("--overwrite", help="Let --save replace another prompt of that name.")
+    parser.option(
+        "--use", help="Use the saved text; options on the line go before saved ones.", metavar="NAME", complete="saved"
+    )
+
+
 def prompting_options(parser: Parser) -> None:
     """All that `Call.prompt` reads: a text, and how it is to be answered."""
     text_argument(parser)
@@ -56,6 +83,7 @@ def prompting_options(parser: Parser) -> None:
     system_option(parser)
     template_option(parser)
     raw_option(parser)
+    library_options(parser)
 
 
 def thread_options(parser: Parser) -> None:

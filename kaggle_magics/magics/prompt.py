@@ -29,6 +29,8 @@ def _options(parser: Parser) -> None:
         '%%prompt -s "Answer in one word." --temperature 0.7 --seed 1 -o answer\nWhich colour is the sky?',
         "%%prompt --thread recipes\nAnd which wine goes with it?",
         'answer = %prompt "What is the capital of Peru?"',
+        "%%prompt --save capital --max-tokens 20\nWhat is the capital of {country}?",
+        "%prompt --use capital -i country=France",
     ),
 )
 def prompt(call: Call) -> Answer | None:
@@ -50,4 +52,6 @@ def _thread(call: Call) -> dict[str, Any]:
         return {"new": call.options.new}
     # The text as it was written: a variable in it may have changed when the cell is run again.
     written = call.body if call.body is not None else " ".join(call.options.text)
+    if call.saved is not None:
+        written = repr((call.saved.text, call.given))
     return {"thread": call.options.thread, "new": call.options.new, "turn": turn_key(call.shell, written)}

@@ -31,6 +31,7 @@ class KaggleMagics(Configurable):
     template = Unicode("auto", help="auto: the model's own chat template; none: the text as it is.").tag(config=True)
     system = Unicode("", help="System text of %%prompt and %%chain.").tag(config=True)
     collection = Unicode("default", help="The collection that %%ask and the rag magics use.").tag(config=True)
+    prompts = Unicode("prompts", help="The folder where --save keeps prompts.").tag(config=True)
     passages = Int(5, help="How many passages are retrieved.").tag(config=True)
     mode = Unicode("hybrid", help="hybrid, vector or lexical.").tag(config=True)
 
@@ -41,6 +42,12 @@ class KaggleMagics(Configurable):
             raise TraitError(f"A prefix is letters, digits and underscores, not {prefix!r}.")
         return prefix
 
+    @validate("prompts")
+    def _prompts_is_a_folder(self, proposal: dict[str, str]) -> str:
+        if not proposal["value"].strip():
+            raise TraitError('The folder of saved prompts has a name, such as "prompts".')
+        return proposal["value"]
+
     @validate("aliases")
     def _aliases_are_names(self, proposal: dict[str, dict[str, str]]) -> dict[str, str]:
         for name, target in proposal["value"].items():
@@ -50,5 +57,5 @@ class KaggleMagics(Configurable):
 
     def defaults(self) -> dict[str, object]:
         """The present values of the options that have one, for the help of the magics."""
-        names = set(self.class_trait_names(config=True)) - {"prefix", "model", "aliases"}
+        names = set(self.class_trait_names(config=True)) - {"prefix", "model", "aliases", "prompts"}
         return {name: getattr(self, name) for name in names}

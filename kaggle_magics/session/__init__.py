@@ -24,7 +24,7 @@ from kaggle_magics.models.loaded import LoadedModel
 from kaggle_magics.models.request import Request, Sampling
 from kaggle_magics.session.documents import DocumentCalls
 from kaggle_magics.session.generating import OnText
-from kaggle_magics.session.prompting import PromptingCalls
+from kaggle_magics.session.library import LibraryCalls
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -44,7 +44,7 @@ class SessionStatus:
     """Resident memory of this process."""
 
 
-class Session(PromptingCalls, DocumentCalls):
+class Session(LibraryCalls, DocumentCalls):
     """Loaded models, the current one, collections and the last answer."""
 
     def status(self) -> SessionStatus:

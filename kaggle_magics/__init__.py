@@ -9,13 +9,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from IPython.core.interactiveshell import InteractiveShell
 
+    from kaggle_magics.generation.card import RunCard
     from kaggle_magics.session import Session
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "get_session", "load_ipython_extension", "unload_ipython_extension"]
+__all__ = ["__version__", "cards", "get_session", "load_ipython_extension", "unload_ipython_extension"]
 
 
 def get_session() -> Session:
@@ -23,6 +26,13 @@ def get_session() -> Session:
     from kaggle_magics.session import get_session as session_of_this_process
 
     return session_of_this_process()
+
+
+def cards(notebook: str | PathLike[str]) -> list[RunCard]:
+    """The run cards in the outputs of an `.ipynb` file, in the order of its cells."""
+    from kaggle_magics.generation.record import notebook_answers
+
+    return [answer.card for answer in notebook_answers(notebook)]
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 _STEP = r"""\.[^\W\d]\w*|\[-?\d+\]|\["[^"\[\]{}]*"\]|\['[^'\[\]{}]*'\]"""
@@ -32,12 +32,14 @@ class Interpolated:
     text: str
     used: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    filled: tuple[tuple[str, str], ...] = field(default=(), compare=False)
+    """The fields in `used`, each with the text it was given."""
 
 
 def interpolate(text: str, namespace: Mapping[str, Any]) -> Interpolated:
     """Fill the fields of `text` from `namespace`, in one pass: values that hold braces are not looked at again."""
     literal = [match.span() for match in _F_STRING.finditer(text)]
-    used: dict[str, None] = {}
+    used: dict[str, str] = {}
     missing: dict[str, None] = {}
 
     def fill(match: re.Match[str]) -> str:
@@ -50,15 +52,14 @@ def interpolate(text: str, namespace: Mapping[str, Any]) -> Interpolated:
             return match[0]
         path = match["path"]
         try:
-            value = _resolve(path, namespace)
+            value = str(_resolve(path, namespace))
         except Exception:  # a property of the person's object may raise anything; the field stays as it is
             missing[path] = None
             return match[0]
-        used[path] = None
-        return str(value)
+        used[path] = value
+        return value
 
-    filled = _FIELD.sub(fill, text)
-    return Interpolated(filled, tuple(used), tuple(missing))
+    return Interpolated(_FIELD.sub(fill, text), tuple(used), tuple(missing), tuple(used.items()))
 
 
 def _resolve(path: str, namespace: Mapping[str, Any]) -> Any:

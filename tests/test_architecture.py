@@ -31,7 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "display": {"chains", "rag", "code", "generation", "models"},
     "widgets": {"display", "session", "interop", "chains", "rag", "code", "generation", "models"},
     "magics": {"widgets", "display", "session", "interop", "chains", "rag", "code", "generation", "models"},
-    "__init__": {"magics", "session"},
+    "__init__": {"magics", "session", "generation"},
 }
 HEAVY = {
     "bitsandbytes",

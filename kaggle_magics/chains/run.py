@@ -11,6 +11,7 @@ from kaggle_magics.chains.parse import Step
 from kaggle_magics.errors import ChainError, KaggleMagicsError, did_you_mean
 from kaggle_magics.generation.answer import Answer
 from kaggle_magics.interpolation import interpolate
+from kaggle_magics.models.request import Filled
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +49,15 @@ class ChainResult:
 
 def run(
     steps: Sequence[Step],
-    generate: Callable[[str], Answer],
+    generate: Callable[[str, Filled], Answer],
     *,
     inputs: Mapping[str, Any],
     namespace: Mapping[str, Any] | None = None,
     on_step: Callable[[StepResult], None] | None = None,
 ) -> ChainResult:
     """Run the steps one after the other.
+
+    `generate` gets a step's prompt and the fields that were filled into it.
 
     A `{field}` is the answer of an earlier step, else one of `inputs`, else a name in `namespace`. A field that is
     none of them is a `ChainError` before anything is asked. A failing step ends the chain: its error stands in the
@@ -66,12 +69,13 @@ def run(
     done: dict[str, StepResult] = {}
     texts: dict[str, str] = {}
     for step in steps:
-        prompt = interpolate(step.prompt, ChainMap(texts, *outside.maps)).text
+        found = interpolate(step.prompt, ChainMap(texts, *outside.maps))
+        prompt = found.text
         started = StepResult(step.name, prompt)
         if on_step:
             on_step(started)
         try:
-            answer = generate(prompt)
+            answer = generate(prompt, found.filled)
         except KaggleMagicsError as error:
             done[step.name] = StepResult(step.name, prompt, error=error)
         else:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 from kaggle_magics.display import escape, markdown
 from kaggle_magics.display.bundle import View, fold, join, note, seconds
+from kaggle_magics.generation.record import output_record
 from kaggle_magics.models.templates.named import NAMED
 
 if TYPE_CHECKING:
@@ -89,7 +90,8 @@ def footer(answer: Answer) -> View:
         ended = f"{ENDED['length']} (max_tokens {card.sampling.max_tokens})"
     if card.template == "auto" and not card.chat_template:
         ended = " · ".join(filter(None, (ended, NO_TEMPLATE)))
-    return join("footer", [_foot(parts, ended), thread_notes(card.thread)])
+    foot = replace(_foot(parts, ended), answers=(output_record(answer),))
+    return join("footer", [foot, thread_notes(card.thread)])
 
 
 def thread_notes(place: InThread | None) -> View | None:

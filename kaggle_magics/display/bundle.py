@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from kaggle_magics.display import escape, theme
+from kaggle_magics.generation.record import METADATA
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +18,12 @@ class View:
     html: str
     markdown: str
     text: str
+    answers: tuple[dict[str, Any], ...] = ()
+    """Records of the answers that are shown (`generation.record.output_record`), for the output's metadata."""
+
+    def metadata(self) -> dict[str, Any]:
+        """The metadata of a notebook's output: JSON's own types, nothing where no answer is shown."""
+        return {METADATA: {"answers": list(self.answers)}} if self.answers else {}
 
     def mime(self) -> dict[str, str]:
         """The mime bundle of a notebook's output."""
@@ -34,6 +42,7 @@ def join(kind: str, views: Iterable[View | None]) -> View:
         "".join(part.html for part in parts),
         "\n\n".join(part.markdown for part in parts if part.markdown),
         "\n\n".join(part.text for part in parts if part.text),
+        tuple(record for part in parts for record in part.answers),
     )
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 VIEWS = {
     "kaggle_magics.generation.answer.Answer": "answers.answer_view",
+    "kaggle_magics.generation.card.RunCard": "cards.card_view",
     "kaggle_magics.code.check.CodeAnswer": "answers.code_view",
     "kaggle_magics.rag.answer.GroundedAnswer": "documents.grounded_view",
     "kaggle_magics.rag.ingestion.IngestReport": "documents.ingest_view",
@@ -63,8 +64,12 @@ def _formatters(shell: InteractiveShell) -> tuple[Any, Any]:
     return formatter.mimebundle_formatter, formatter.formatters["text/plain"]
 
 
-def _drawer(view: str) -> Callable[[Any], dict[str, str]]:
-    return lambda result: _drawn(view, result).mime()
+def _drawer(view: str) -> Callable[[Any], tuple[dict[str, str], dict[str, Any]]]:
+    def draw(result: Any) -> tuple[dict[str, str], dict[str, Any]]:
+        drawn = _drawn(view, result)
+        return drawn.mime(), drawn.metadata()
+
+    return draw
 
 
 def _writer(view: str) -> Callable[[Any, Any, bool], None]:

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from kaggle_magics.display import escape
 from kaggle_magics.display.bundle import View, join, note, title
@@ -30,7 +30,7 @@ BYTES_PER_SECOND = 150_000
 class Publisher(Protocol):
     """What shows a mime bundle, or replaces the one it showed before (`update`)."""
 
-    def __call__(self, data: dict[str, str], *, update: bool) -> None: ...
+    def __call__(self, data: dict[str, str], *, update: bool, metadata: dict[str, Any] | None = None) -> None: ...
 
 
 class Show:
@@ -74,7 +74,7 @@ class FinalShow(Show):
         self._publish = publish
 
     def finish(self, view: View, *, rest: View | None = None) -> None:
-        self._publish(view.mime(), update=False)
+        self._publish(view.mime(), update=False, metadata=view.metadata())
 
 
 class NotebookShow(Show):
@@ -111,11 +111,12 @@ class NotebookShow(Show):
         self._update()
 
     def finish(self, view: View, *, rest: View | None = None) -> None:
-        self._send(view)
+        self._send(view, view.metadata())
 
     def fail(self) -> None:
         if self._done or self._pieces:
-            self._send(join("live", [self._view(), note("Ended by an error.", warn=True)]))
+            last = join("live", [self._view(), note("Ended by an error.", warn=True)])
+            self._send(last, last.metadata())
         elif self._shown:
             # An output cannot be taken back; the error below says it all.
             self._publish({"text/html": "", "text/plain": ""}, update=True)
@@ -133,9 +134,10 @@ class NotebookShow(Show):
         after = self._clock()
         self._next = after + max(SHORTEST_INTERVAL, 3 * (after - now), sent / BYTES_PER_SECOND)
 
-    def _send(self, view: View) -> int:
+    def _send(self, view: View, metadata: dict[str, Any] | None = None) -> int:
+        """Show a view; the cards of its answers go along with the last one only."""
         data = view.mime()
-        self._publish(data, update=self._shown)
+        self._publish(data, update=self._shown, metadata=metadata)
         self._shown = True
         return sum(map(len, data.values()))
 
@@ -204,7 +206,9 @@ def publisher(shell: InteractiveShell) -> Publisher:
     """A publisher for one output of `shell`, under a display id of its own."""
     display_id = os.urandom(8).hex()
 
-    def publish(data: dict[str, str], *, update: bool) -> None:
-        shell.display_pub.publish(data=data, metadata={}, transient={"display_id": display_id}, update=update)
+    def publish(data: dict[str, str], *, update: bool, metadata: dict[str, Any] | None = None) -> None:
+        shell.display_pub.publish(
+            data=data, metadata=metadata or {}, transient={"display_id": display_id}, update=update
+        )
 
     return publish

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import datetime
+import platform
 from dataclasses import dataclass
 
 from kaggle_magics import __version__
 from kaggle_magics.errors import EngineError
-from kaggle_magics.generation.answer import Answer, RunCard
+from kaggle_magics.generation.answer import Answer
+from kaggle_magics.generation.card import RunCard, shortened
 from kaggle_magics.generation.worker import Generated, Generation
+from kaggle_magics.models.constraint import stable_form
+from kaggle_magics.models.identity import identify, text_hash
 from kaggle_magics.models.loaded import LoadedModel
 from kaggle_magics.models.request import Request
+from kaggle_magics.models.templates.named import NAMED
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,23 +36,7 @@ def answer_of(model: LoadedModel, request: Request, generated: Generated) -> Ans
     text, stop_reason, usage = generated.text, generated.stop_reason, generated.usage
     if stop_reason is None or usage is None:
         raise EngineError("The answer is not finished yet.")
-    facts = model.facts
-    card = RunCard(
-        model=model.name,
-        source=model.source,
-        engine=facts.engine,
-        library=facts.library,
-        device=facts.device,
-        dtype=facts.dtype,
-        adapter=str(model.plan.adapter) if model.plan and model.plan.adapter else None,
-        quant=model.plan.quant if model.plan else None,
-        messages=request.messages,
-        template=request.template,
-        chat_template=model.has_template,
-        sampling=request.sampling,
-        version=__version__,
-        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-    )
+    card = card_of(model, request)
     return Answer(
         text=text,
         stop_reason=stop_reason,
@@ -56,3 +45,36 @@ def answer_of(model: LoadedModel, request: Request, generated: Generated) -> Ans
         reasoning=generated.reasoning,
         tokens=tuple(generated.tokens),
     )
+
+
+def card_of(model: LoadedModel, request: Request) -> RunCard:
+    """The run card of a request that runs on a loaded model."""
+    facts, identity = model.facts, model.identity or identify(model)
+    return RunCard(
+        model=model.name,
+        source=identity.source,
+        engine=facts.engine,
+        library=facts.library,
+        device=facts.device,
+        dtype=facts.dtype,
+        messages=request.messages,
+        template=request.template,
+        sampling=request.sampling,
+        version=__version__,
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        chat_template=identity.has_template,
+        adapter=identity.adapter,
+        quant=identity.quant,
+        content=identity.content,
+        adapter_content=identity.adapter_content,
+        template_hash=_template_hash(request.template, identity.template),
+        context_length=facts.context_length,
+        python=platform.python_version(),
+        filled=shortened(request.filled),
+        structure=stable_form(request.constraint),
+        logprobs=request.logprobs,
+    )
+
+
+def _template_hash(template: str, own: str | None) -> str | None:
+    return text_hash(NAMED[template]) if template in NAMED else own if template == "auto" else None

@@ -56,6 +56,7 @@ def ask(call: Call) -> GroundedAnswer | None:
             model=call.options.model,
             extract=call.options.extract,
             on_text=output.text,
+            filled=call.values_filled(),
             **call.sampling(),
         ),
         grounded_view,

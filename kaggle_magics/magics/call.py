@@ -54,6 +54,8 @@ class Call:
     """Words of the line as they were written, and with their fields filled in, where that differs."""
     notes: tuple[View, ...] = ()
     """What is to be said below the result."""
+    values: dict[str, str] = field(default_factory=dict)
+    """The fields that were filled in, each with its text."""
 
     @classmethod
     def read(
@@ -105,7 +107,13 @@ class Call:
         """The text with all that the line says about how to answer it (`options.prompting_options`)."""
         text, system = self.text(), self.setting("system") or None
         saved.finish(self)
-        return Prompt.of(text, system=system, template=self.setting("template"), **self.sampling())
+        return Prompt.of(
+            text, system=system, template=self.setting("template"), filled=self.values_filled(), **self.sampling()
+        )
+
+    def values_filled(self) -> tuple[tuple[str, str], ...]:
+        """The fields that were filled in until now, each with its text: for the run card."""
+        return tuple(self.values.items())
 
     def text(self) -> str:
         """The text the magic is about, its fields filled in: the cell's body, or on a line its words."""
@@ -139,6 +147,7 @@ class Call:
         found = interpolate(text, self.names)
         self.used += tuple(name for name in found.used if name not in self.used)
         self.missing += tuple(name for name in found.missing if name not in self.missing)
+        self.values.update(found.filled)
         return found.text
 
     def store(self, result: Any) -> None:

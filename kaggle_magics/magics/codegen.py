@@ -45,6 +45,7 @@ def codegen(call: Call) -> CodeAnswer | None:
             model=model.name,
             template=call.setting("template"),
             on_text=output.text,
+            filled=call.values_filled(),
             **call.sampling(),
         )
         if call.options.insert and answer.code.strip():

@@ -239,7 +239,7 @@ def _main_dtype(tensors: Iterable[safetensors.Tensor]) -> str:
 
 
 def _read_gguf(path: Path, name: str, origin: Origin, handle: str | None) -> Checkpoint:
-    parts = _parts(path)
+    parts = gguf_parts(path)
     header, *others = [gguf.read_header(part) for part in parts]
     architecture = header.architecture
     if not architecture:
@@ -277,7 +277,8 @@ def _check_vocabulary(path: Path, tokens: int, embedding: gguf.GgufTensor | None
         )
 
 
-def _parts(path: Path) -> list[Path]:
+def gguf_parts(path: Path) -> list[Path]:
+    """All files of a GGUF, the first one first. Raises `CheckpointError` where one is missing."""
     part = _PART.match(path.name)
     if part is None:
         return [path]

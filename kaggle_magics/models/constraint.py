@@ -57,3 +57,12 @@ class Constraint(Protocol):
     def begin(self, vocabulary: Vocabulary) -> Matcher:
         """A matcher at the beginning of an answer."""
         ...
+
+
+def stable_form(constraint: Constraint | None) -> str | None:
+    """A constraint as a text that is equal where the constraint is, also in another process: its `key`.
+
+    None for no constraint, and for one without a `key`: an answer that obeyed it cannot be told from others.
+    """
+    key = getattr(constraint, "key", None)
+    return key if isinstance(key, str) else None

@@ -12,6 +12,7 @@ from typing import Any
 from kaggle_magics.models.checkpoint import Checkpoint
 from kaggle_magics.models.engines.protocol import Engine, EngineFacts
 from kaggle_magics.models.fit.plan import Plan
+from kaggle_magics.models.identity import Identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,8 @@ class LoadedModel:
     private: Mapping[str, int] = field(default_factory=dict)
     """Bytes by device that unloading it will make available to others, measured while it was loaded."""
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    identity: Identity | None = field(default=None, repr=False)
+    """What it is, read from its files when it was loaded: `models.identity.identify`."""
 
     @property
     def facts(self) -> EngineFacts:

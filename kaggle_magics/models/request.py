@@ -11,6 +11,8 @@ from kaggle_magics.models.constraint import Constraint
 
 Role = Literal["system", "user", "assistant"]
 StopReason = Literal["end", "length", "stop_sequence", "interrupted", "error"]
+Filled = tuple[tuple[str, str], ...]
+"""Fields of a text that were filled in, each with what it was given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,8 @@ class Request:
     logprobs: int | None = None
     """How many of the likeliest tokens are told at each step, with their probabilities, beside the chosen one (which
     alone is told for 0). None tells nothing. Local engines only."""
+    filled: Filled = field(default=(), compare=False)
+    """What of the notebook was filled into the messages: for the run card alone."""
 
     @classmethod
     def ask(
@@ -98,10 +102,11 @@ class Request:
         template: str = "auto",
         constraint: Constraint | None = None,
         logprobs: int | None = None,
+        filled: Filled = (),
     ) -> Request:
         """A request of one user turn, after an optional system text."""
         turns = [Message("system", system)] if system else []
-        return cls((*turns, Message("user", text)), sampling or Sampling(), template, constraint, logprobs)
+        return cls((*turns, Message("user", text)), sampling or Sampling(), template, constraint, logprobs, filled)
 
 
 @dataclass(frozen=True, slots=True)

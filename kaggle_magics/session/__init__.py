@@ -21,7 +21,7 @@ from kaggle_magics.generation.answer import Answer
 from kaggle_magics.generation.conversation import Thread, Threads
 from kaggle_magics.generation.prompt import not_empty
 from kaggle_magics.models.loaded import LoadedModel
-from kaggle_magics.models.request import Request, Sampling
+from kaggle_magics.models.request import Filled, Request, Sampling
 from kaggle_magics.session.documents import DocumentCalls
 from kaggle_magics.session.generating import OnText
 from kaggle_magics.session.library import LibraryCalls
@@ -85,8 +85,8 @@ class Session(LibraryCalls, DocumentCalls):
         options = Sampling.of(sampling)
         self.model(model)
 
-        def generate(prompt: str) -> Answer:
-            request = Request.ask(prompt, system=system, sampling=options, template=template)
+        def generate(prompt: str, filled: Filled) -> Answer:
+            request = Request.ask(prompt, system=system, sampling=options, template=template, filled=filled)
             return self.generate(request, model=model, on_text=on_text)
 
         result = run_chain(steps, generate, inputs=inputs or {}, namespace=namespace, on_step=on_step)
@@ -114,6 +114,7 @@ class Session(LibraryCalls, DocumentCalls):
         language: str = "Python",
         model: str | None = None,
         template: str = "auto",
+        filled: Filled = (),
         on_text: OnText | None = None,
         **sampling: Any,
     ) -> CodeAnswer:
@@ -123,6 +124,7 @@ class Session(LibraryCalls, DocumentCalls):
             system=wording.code_system(language),
             sampling=Sampling.of(sampling),
             template=template,
+            filled=filled,
         )
         answer = self.generate(request, model=model, on_text=on_text)
         code = extract_code(answer.text, language)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from kaggle_magics.generation.prompt import not_empty
-from kaggle_magics.models.request import Sampling
+from kaggle_magics.models.request import Filled, Sampling
 from kaggle_magics.rag.shelf import Shelf
 from kaggle_magics.session.generating import GeneratingCalls, OnText
 
@@ -94,6 +95,7 @@ class DocumentCalls(GeneratingCalls):
         where: Mapping[str, Any] | None = None,
         model: str | None = None,
         extract: bool = False,
+        filled: Filled = (),
         on_text: OnText | None = None,
         **sampling: Any,
     ) -> GroundedAnswer:
@@ -113,4 +115,5 @@ class DocumentCalls(GeneratingCalls):
         request, used = grounded.grounded_request(
             question, hits, sampling=options, count_tokens=loaded.count_tokens, budget=loaded.facts.context_length
         )
+        request = replace(request, filled=filled)
         return self._keep(grounded.finish(self.generate(request, model=loaded.name, on_text=on_text), used))

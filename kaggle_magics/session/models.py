@@ -14,6 +14,7 @@ from kaggle_magics.models.find.listing import ListedModel, list_models
 from kaggle_magics.models.find.reference import resolve, resolve_adapter
 from kaggle_magics.models.find.servers import is_endpoint
 from kaggle_magics.models.fit.plan import Plan
+from kaggle_magics.models.identity import identify
 from kaggle_magics.models.kinds import Kind
 from kaggle_magics.models.loaded import LoadedModel, LoadOptions
 from kaggle_magics.models.pool import ModelPool, OnProgress
@@ -141,6 +142,7 @@ class ModelCalls:
                 on_progress=on_progress,
             )
         model.template = template or model.template
+        model.identity = model.identity or identify(model)
         return model
 
     def quantize(

@@ -60,7 +60,7 @@ def test_what_is_no_chain_is_said_in_one_line(text: str, says: str) -> None:
 def test_answers_feed_the_steps_after_them() -> None:
     asked: list[str] = []
 
-    def generate(prompt: str) -> Answer:
+    def generate(prompt: str, filled: object) -> Answer:
         asked.append(prompt)
         return answer({1: " Pizza {city}\n", 2: "dough"}[len(asked)])
 
@@ -77,7 +77,7 @@ def test_answers_feed_the_steps_after_them() -> None:
 
 
 def test_a_failing_step_names_itself_and_keeps_the_others() -> None:
-    def generate(prompt: str) -> Answer:
+    def generate(prompt: str, filled: object) -> Answer:
         if prompt.startswith("two"):
             raise EngineError("broken")
         return answer("1")
@@ -89,7 +89,7 @@ def test_a_failing_step_names_itself_and_keeps_the_others() -> None:
 
 
 def test_an_interrupted_step_ends_the_chain() -> None:
-    result = run(parse("a: one\nb: two"), lambda _: answer("par", "interrupted"), inputs={})
+    result = run(parse("a: one\nb: two"), lambda *_: answer("par", "interrupted"), inputs={})
     assert list(result.steps) == ["a"] and not result.complete and result.error is None
 
 
@@ -103,7 +103,7 @@ def test_an_interrupted_step_ends_the_chain() -> None:
     ],
 )
 def test_fields_are_checked_before_anything_is_asked(text: str, says: str) -> None:
-    def generate(_: str) -> Answer:
+    def generate(*_: object) -> Answer:
         raise AssertionError("asked")
 
     with pytest.raises(ChainError, match=says):
@@ -116,5 +116,5 @@ def test_steps_are_reported_as_they_start_and_end() -> None:
     def note(step: StepResult) -> None:
         seen.append((step.name, step.answer is not None))
 
-    run(parse("a: one\nb: two"), lambda _: answer("x"), inputs={}, on_step=note)
+    run(parse("a: one\nb: two"), lambda *_: answer("x"), inputs={}, on_step=note)
     assert seen == [("a", False), ("a", True), ("b", False), ("b", True)]

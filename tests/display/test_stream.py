@@ -17,7 +17,7 @@ class Publisher:
     def __init__(self) -> None:
         self.sent: list[tuple[bool, dict[str, str]]] = []
 
-    def __call__(self, data: dict[str, str], *, update: bool) -> None:
+    def __call__(self, data: dict[str, str], *, update: bool, metadata: object = None) -> None:
         self.sent.append((update, data))
 
 

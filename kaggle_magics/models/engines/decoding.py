@@ -39,6 +39,11 @@ class LocalEngine:
         return self._facts
 
     @property
+    def template(self) -> str | None:
+        """The model's own chat template."""
+        return self._open().template
+
+    @property
     def kept_bytes(self) -> int:
         """The bound on kept contexts, in bytes; can be set, and counts from the next request on."""
         return self._contexts.most_bytes

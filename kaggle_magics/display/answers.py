@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
-from kaggle_magics.display import escape, markdown
+from kaggle_magics.display import escape
 from kaggle_magics.display.bundle import View, fold, join, note, seconds
+from kaggle_magics.display.formats import fenced, formatted
 from kaggle_magics.generation.record import output_record
 from kaggle_magics.models.templates.named import NAMED
 
@@ -30,32 +31,45 @@ NO_TEMPLATE = (
 
 
 def answer_view(answer: Answer) -> View:
-    """A model's answer as Markdown, with its footer."""
-    thoughts = None
-    if answer.reasoning.strip():
-        thought = f"<pre>{escape.code(answer.reasoning)}</pre>"
-        thoughts = View("thoughts", fold("What the model thought", thought), "", "")
-    return join("answer", [thoughts, body(answer.text), footer(answer)])
+    """A model's answer in the format it asks for, with its footer; what the model thought before is folded."""
+    return join("answer", [thoughts(answer), body(answer), footer(answer)])
 
 
-def body(text: str) -> View:
-    """A model's Markdown, escaped; a sentence of ours where there is none."""
-    if not text.strip():
-        return note("(The answer is empty.)")
-    return View(
-        "body",
-        f'<div class="km-scroll">{markdown.render(text)}</div>',
-        escape.markdown(text.strip()),
-        escape.plain(text.strip()),
-    )
+def body(answer: Answer) -> View:
+    """The text of an answer; a sentence of ours where there is none."""
+    return not_begun(answer) or formatted(answer.text, answer.format)
+
+
+def not_begun(answer: Answer) -> View | None:
+    """Why there are only thoughts."""
+    if not answer.reasoning or answer.text.strip():
+        return None
+    most = answer.card.sampling.max_tokens
+    why = {
+        "length": f"max_tokens {most} went into thinking. A larger --max-tokens gives it room",
+        "stop_sequence": "a stop text came while the model thought",
+        "end": "the model ended after thinking",
+    }.get(answer.stop_reason, "it was stopped while the model thought")
+    return note(f"The answer did not begin: {why}.", warn=True)
+
+
+def thoughts(answer: Answer) -> View | None:
+    """What the model thought before it answered, folded."""
+    if not answer.reasoning:
+        return None
+    words = len(answer.reasoning.split())
+    told = f"What the model thought ({words} word{'s' * (words != 1)})"
+    return View("thoughts", fold(told, f'<pre class="km-dim">{escape.code(answer.reasoning)}</pre>'), "", f"[{told}]")
 
 
 def code_view(answer: CodeAnswer) -> View:
     """The code alone, what was checked, and, folded, all that the model said around it."""
     code = escape.plain(answer.code)
     if not code.strip():
-        return join("code", [note("The answer holds no code.", warn=True), body(answer.text), footer(answer)])
-    shown = View("code", f"<pre><code>{escape.code(code)}</code></pre>", _fenced(code, answer.language), code)
+        said_instead = not_begun(answer) or formatted(answer.text, "markdown")
+        missing = note("The answer holds no code.", warn=True)
+        return join("code", [thoughts(answer), missing, said_instead, footer(answer)])
+    shown = View("code", f"<pre><code>{escape.code(code)}</code></pre>", fenced(code, answer.language), code)
     checks = [f"{'passed' if check.passed else 'FAILED'}: {check.name}, {check.detail}" for check in answer.checks]
     listed = View(
         "checks",
@@ -68,7 +82,7 @@ def code_view(answer: CodeAnswer) -> View:
     said = None
     if len(answer.text.strip()) > len(code.strip()) + 20:  # more than a fence around the code
         said = View("said", fold("All that the model said", f"<pre>{escape.code(answer.text)}</pre>"), "", "")
-    return join("code", [shown, listed if checks else None, said, footer(answer)])
+    return join("code", [thoughts(answer), shown, listed if checks else None, said, footer(answer)])
 
 
 def footer(answer: Answer) -> View:
@@ -156,15 +170,6 @@ def _foot(parts: list[str], ended: str | None) -> View:
 def _check_item(line: str, passed: bool) -> str:
     css = "" if passed else ' class="km-warn"'
     return f"<li{css}>{escape.html(line)}</li>"
-
-
-def _fenced(code: str, language: str) -> str:
-    """A fence longer than any run of backticks in the code, so that the code cannot close it."""
-    mark = "```"
-    while mark in code:
-        mark += "`"
-    word = language.casefold() if language.isalnum() else ""
-    return f"{mark}{word}\n{code}\n{mark}"
 
 
 def _value(value: object) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kaggle_magics.display import escape, markdown
-from kaggle_magics.display.answers import footer
+from kaggle_magics.display.answers import footer, not_begun, thoughts
 from kaggle_magics.display.bundle import View, fold, join, note, seconds, size, table, title
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ _TOOLTIP = 300
 def grounded_view(answer: GroundedAnswer) -> View:
     """The answer with its citations as links to the sources below; cited sources are open, the others folded."""
     cited, prefix = _cited(answer), _prefix()
-    return join("grounded", [_text(answer, cited, prefix), _below(answer, cited, prefix)])
+    text = not_begun(answer) or _text(answer, cited, prefix)
+    return join("grounded", [thoughts(answer), text, _below(answer, cited, prefix)])
 
 
 def hits_view(hits: Sequence[Hit]) -> View:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 SHORTEST_INTERVAL = 0.1
 """Seconds between two updates."""
+THOUGHTS = 600
+"""Characters of what a model thinks that are shown while it does: the latest."""
 BYTES_PER_SECOND = 150_000
 """What updates may send on average; notebook servers drop output beyond 1 MB a second."""
 
@@ -44,6 +46,9 @@ class Show:
 
     def text(self, piece: str) -> None:
         """The next piece of an answer."""
+
+    def reasoning(self, piece: str) -> None:
+        """The next piece of what a model thinks before it answers."""
 
     def part(self, heading: str) -> None:
         """A new part begins, such as a step of a chain."""
@@ -85,6 +90,7 @@ class NotebookShow(Show):
         self._clock = clock
         self._label = ""
         self._pieces: list[str] = []
+        self._thoughts = ""
         self._done: list[View] = []
         self._shown = False
         self._next = 0.0
@@ -101,20 +107,24 @@ class NotebookShow(Show):
         self._pieces.append(piece)
         self._update()
 
+    def reasoning(self, piece: str) -> None:
+        self._thoughts = (self._thoughts + piece)[-THOUGHTS - 1 :]
+        self._update()
+
     def part(self, heading: str) -> None:
-        self._label, self._pieces = heading, []
+        self._label, self._pieces, self._thoughts = heading, [], ""
         self._update(force=True)
 
     def part_done(self, view: View) -> None:
         self._done.append(view)
-        self._label, self._pieces = "", []
+        self._label, self._pieces, self._thoughts = "", [], ""
         self._update()
 
     def finish(self, view: View, *, rest: View | None = None) -> None:
         self._send(view, view.metadata())
 
     def fail(self) -> None:
-        if self._done or self._pieces:
+        if self._done or self._pieces or self._thoughts:
             last = join("live", [self._view(), note("Ended by an error.", warn=True)])
             self._send(last, last.metadata())
         elif self._shown:
@@ -124,7 +134,15 @@ class NotebookShow(Show):
     def _view(self) -> View:
         text = escape.plain("".join(self._pieces))
         live = View("text", f"<pre>{escape.code(text)}</pre>", escape.markdown(text), text) if text else None
-        return join("live", [*self._done, title(self._label) if self._label else None, live])
+        return join("live", [*self._done, title(self._label) if self._label else None, live or self._thinking()])
+
+    def _thinking(self) -> View | None:
+        """The end of what the model thinks, dimmed, until it answers."""
+        if not self._thoughts.strip():
+            return None
+        cut = "..." * (len(self._thoughts) > THOUGHTS)
+        thought = cut + escape.plain(self._thoughts[-THOUGHTS:]).lstrip()
+        return View("thinking", f'<pre class="km-dim">{escape.code(thought)}</pre>', "", f"(thinking) {thought}")
 
     def _update(self, *, force: bool = False) -> None:
         now = self._clock()
@@ -149,7 +167,7 @@ class TerminalShow(Show):
         self._out = out or sys.stdout
         self._wrote = False
         self._wrote_in_part = False
-        self._line = False
+        self._line = self._thinking = False
 
     def progress(self, label: str) -> None:
         # One line that is written over; into a file it would be thousands.
@@ -161,6 +179,11 @@ class TerminalShow(Show):
     def text(self, piece: str) -> None:
         self._write(piece)
         self._wrote = self._wrote_in_part = True
+
+    def reasoning(self, piece: str) -> None:
+        # Into a file only the answer is written.
+        if self._out.isatty():
+            self._write(piece, thinking=True)
 
     def part(self, heading: str) -> None:
         self._write(f"{heading}\n")
@@ -179,13 +202,17 @@ class TerminalShow(Show):
             self._write("\n")
 
     def fail(self) -> None:
-        if self._wrote or self._line:
+        if self._wrote or self._line or self._thinking:
             self._write("\n")
 
-    def _write(self, text: str) -> None:
+    def _write(self, text: str, *, thinking: bool = False) -> None:
         if self._line:
             self._out.write("\r\x1b[K")
             self._line = False
+        if thinking != self._thinking:
+            # Dimmed, and not dimmed again.
+            self._out.write("\x1b[2m" if thinking else "\x1b[22m\n\n")
+            self._thinking = thinking
         self._out.write(escape.plain(text))
         self._out.flush()
 

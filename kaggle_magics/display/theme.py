@@ -47,6 +47,9 @@ border-bottom:1px solid var(--km-line);background:transparent;overflow-wrap:brea
 .km-root .km-foot{{margin-top:.6em;padding-top:.3em;border-top:1px solid var(--km-line);font-size:.88em}}
 .km-root .km-note{{margin:.4em 0;font-size:.93em}}
 .km-root .km-warn{{color:var(--km-warn);font-weight:600}}
+.km-root .km-dim{{opacity:.78}}
+.km-root .km-json details,.km-root .km-in{{margin:0;border:0;padding-left:1.1em}}
+.km-root .km-json>details{{padding-left:0}}
 .km-root .km-host,.km-root .km-blocked{{font-size:.88em;font-style:italic}}
 .km-root .km-chip{{display:inline-block;padding:0 .3em;border:1px solid var(--km-line);border-radius:4px;
 font-size:.85em;text-decoration:none;line-height:1.35}}

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Literal, get_args
 
 from kaggle_magics.generation.card import InThread as InThread
 from kaggle_magics.generation.card import RunCard as RunCard
 from kaggle_magics.models.request import StopReason, TokenProbability, Usage
+
+Format = Literal["markdown", "text", "json", "html", "code"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+"""How an answer can be shown: drawn as Markdown, as it is, as JSON, as the source of HTML, as the code in it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,11 +23,14 @@ class Answer:
     usage: Usage
     card: RunCard
     reasoning: str = field(default="", repr=False)
-    """What the model thought before, where the engine tells it apart from the answer."""
+    """What the model thought before it answered; see `generation.reasoning`."""
     value: Any = field(default=None, repr=False)
     """The parsed object when a schema was asked for."""
     tokens: tuple[TokenProbability, ...] = field(default=(), repr=False)
-    """The answer's tokens with their probabilities, where the request asked for them (`logprobs`)."""
+    """The generated tokens with their probabilities, where the request asked for them (`logprobs`); those of the
+    reasoning come first."""
+    format: Format = field(default="markdown", repr=False, compare=False)
+    """How it is shown. The text is the same."""
 
     def fields(self) -> dict[str, Any]:
         """Its own fields by name: what an answer of a richer kind is made from."""

@@ -11,10 +11,12 @@ import queue
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Generic, TypeVar
 
 from kaggle_magics import memory
 from kaggle_magics.errors import DoesNotFit, EngineError, KaggleMagicsError
+from kaggle_magics.generation.reasoning import ReasoningSplitter, splitter_for
 from kaggle_magics.models.engines.protocol import Engine
 from kaggle_magics.models.request import Piece, Request, StopReason, TokenProbability, Usage
 
@@ -24,10 +26,11 @@ _WAIT_SECONDS = 0.1
 _JOIN_SECONDS = 5.0
 
 Shown = TypeVar("Shown")
+OnText = Callable[[str], None]
 
 
 class Worker(ABC, Generic[Shown]):
-    """What an engine produces, as it arrives: iterate over it, or `run` it to the end. Either, and once.
+    """What an engine produces, as it arrives. It is run to its end, or iterated over; either, and once.
 
     The worker thread alone writes results; the queue only tells the consumer that there is more to show. So an
     interrupt may strike the consumer at any point and nothing that was said is lost.
@@ -54,7 +57,7 @@ class Worker(ABC, Generic[Shown]):
         self._stopped = True
         self._stop.set()
 
-    def run(self, on_shown: Callable[[Shown], None] | None = None) -> None:
+    def _run(self, on_shown: Callable[[Shown], None] | None = None) -> None:
         """Generate to the end; `on_shown` gets each new piece in the calling thread.
 
         The first `KeyboardInterrupt` stops the engine and keeps the text; a second one, should the engine not react,
@@ -74,7 +77,7 @@ class Worker(ABC, Generic[Shown]):
             self._end()
         self._check()
 
-    def __iter__(self) -> Iterator[Shown]:
+    def _iterate(self) -> Iterator[Shown]:
         try:
             self._worker.start()
             yield from self._arriving()
@@ -119,7 +122,8 @@ class Worker(ABC, Generic[Shown]):
 class Generated:
     """What has come of one answer so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, splitter: ReasoningSplitter | None = None) -> None:
+        self._splitter = splitter
         self._texts: list[str] = []
         self._thoughts: list[str] = []
         self.tokens: list[TokenProbability] = []
@@ -135,32 +139,63 @@ class Generated:
 
     @property
     def reasoning(self) -> str:
-        """What the model thought before it answered, where the engine tells the two apart."""
-        return "".join(self._thoughts)
+        """What the model thought before it answered, told apart by the engine or by its marks."""
+        return "".join(self._thoughts).strip()
 
-    def add(self, piece: Piece) -> None:
-        """Take the next piece."""
+    def add(self, piece: Piece) -> Piece:
+        """Take the next piece; the same, with thoughts and answer told apart."""
+        piece = self._split(piece)
         self.stop_reason, self.usage = piece.stop_reason, piece.usage
         self.tokens.extend(piece.tokens)
         if piece.reasoning:
             self._thoughts.append(piece.reasoning)
         if piece.text:
             self._texts.append(piece.text)
+        return piece
+
+    def _split(self, piece: Piece) -> Piece:
+        if self._splitter is None:
+            return piece
+        # The text of an error is its reason. An engine that tells thoughts apart itself leaves none in the text.
+        settled = piece.stop_reason == "error" or bool(piece.reasoning)
+        text, thoughts = (piece.text, piece.reasoning) if settled else self._splitter.feed(piece.text)
+        if settled or piece.stop_reason is not None:
+            held, held_thoughts = self._splitter.flush()
+            text, thoughts = (
+                (held + text, held_thoughts + thoughts) if settled else (text + held, thoughts + held_thoughts)
+            )
+            self._splitter = None
+        return replace(piece, text=text, reasoning=thoughts)
 
 
-class Generation(Worker[str], Generated):
-    """One running request; what it shows is its text."""
+class Generation(Worker[Piece], Generated):
+    """One running request: `run` it, or iterate over its text."""
 
     def __init__(self, engine: Engine, request: Request) -> None:
         Worker.__init__(self)
-        Generated.__init__(self)
+        Generated.__init__(self, splitter_for(engine, request))
         self._engine, self._request = engine, request
 
-    def _produce(self) -> Iterator[str]:
+    def run(self, on_text: OnText | None = None, on_reasoning: OnText | None = None) -> None:
+        """Generate to the end. `on_text` gets each new piece of the answer and `on_reasoning` of the thoughts before
+        it, in the calling thread. For the stop button and errors see `Worker`."""
+
+        def show(piece: Piece) -> None:
+            if piece.reasoning and on_reasoning:
+                on_reasoning(piece.reasoning)
+            if piece.text and on_text:
+                on_text(piece.text)
+
+        self._run(show)
+
+    def __iter__(self) -> Iterator[str]:
+        return (piece.text for piece in self._iterate() if piece.text)
+
+    def _produce(self) -> Iterator[Piece]:
         for piece in self._engine.stream(self._request, self._stop):
-            self.add(piece)
-            if piece.text:
-                yield piece.text
+            shown = self.add(piece)
+            if shown.text or shown.reasoning:
+                yield shown
 
     def _check_whole(self) -> None:
         if self.stop_reason is None or self.usage is None:
@@ -173,13 +208,16 @@ class TableGeneration(Worker[tuple[int, Piece]]):
     def __init__(self, engine: Engine, requests: Sequence[Request]) -> None:
         super().__init__()
         self._engine, self._requests = engine, list(requests)
-        self.answers = [Generated() for _ in requests]
+        self.answers = [Generated(splitter_for(engine, request)) for request in requests]
         """What has come of each request, in their order."""
+
+    def run(self, on_piece: Callable[[tuple[int, Piece]], None] | None = None) -> None:
+        """Generate to the end; `on_piece` gets (index of the request, piece) in the calling thread."""
+        self._run(on_piece)
 
     def _produce(self) -> Iterator[tuple[int, Piece]]:
         for index, piece in self._engine.stream_many(self._requests, self._stop):
-            self.answers[index].add(piece)
-            yield index, piece
+            yield index, self.answers[index].add(piece)
 
     def _check_whole(self) -> None:
         for answer in self.answers:

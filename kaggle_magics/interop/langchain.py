@@ -161,7 +161,15 @@ def _last_chunk(answer: Answer) -> ChatGenerationChunk:
         total_tokens=answer.usage.prompt_tokens + answer.usage.generated_tokens,
     )
     metadata = {"stop_reason": answer.stop_reason, "model_name": answer.card.model}
-    message = AIMessageChunk(content="", usage_metadata=usage, response_metadata=metadata, chunk_position="last")
+    # Where LangChain's own models for reasoning put it.
+    more = {"reasoning_content": answer.reasoning} if answer.reasoning else {}
+    message = AIMessageChunk(
+        content="",
+        additional_kwargs=more,
+        usage_metadata=usage,
+        response_metadata=metadata,
+        chunk_position="last",
+    )
     return ChatGenerationChunk(message=message)
 
 

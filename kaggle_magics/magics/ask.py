@@ -57,6 +57,7 @@ def ask(call: Call) -> GroundedAnswer | None:
             extract=call.options.extract,
             on_text=output.text,
             filled=call.values_filled(),
+            on_reasoning=output.reasoning,
             **call.sampling(),
         ),
         grounded_view,

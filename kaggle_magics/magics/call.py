@@ -108,7 +108,12 @@ class Call:
         text, system = self.text(), self.setting("system") or None
         saved.finish(self)
         return Prompt.of(
-            text, system=system, template=self.setting("template"), filled=self.values_filled(), **self.sampling()
+            text,
+            system=system,
+            template=self.setting("template"),
+            format=self.setting("format"),
+            filled=self.values_filled(),
+            **self.sampling(),
         )
 
     def values_filled(self) -> tuple[tuple[str, str], ...]:

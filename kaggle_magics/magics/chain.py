@@ -80,8 +80,12 @@ def chain(call: Call) -> ChainResult | Chains | None:
             output.part(step.name)
 
         if rows is None:
-            return session.chain(text, on_step=on_step, on_text=output.text, **shared)
-        return Chains(session.chain_over(text, rows, on_step=on_step, on_text=output.text, **shared))
+            return session.chain(text, on_step=on_step, on_text=output.text, on_reasoning=output.reasoning, **shared)
+        return Chains(
+            session.chain_over(
+                text, rows, on_step=on_step, on_text=output.text, on_reasoning=output.reasoning, **shared
+            )
+        )
 
     return call.show("chain", run, _view, _end)
 

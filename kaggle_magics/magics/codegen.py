@@ -46,6 +46,7 @@ def codegen(call: Call) -> CodeAnswer | None:
             template=call.setting("template"),
             on_text=output.text,
             filled=call.values_filled(),
+            on_reasoning=output.reasoning,
             **call.sampling(),
         )
         if call.options.insert and answer.code.strip():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import kaggle_magics
 from kaggle_magics.errors import KaggleMagicsError
+from kaggle_magics.generation.answer import FORMATS
 from kaggle_magics.magics.command import Command
 from kaggle_magics.models.fit.quants import WORDS
 from kaggle_magics.models.kinds import Kind
@@ -85,6 +86,7 @@ def _values(source: str, shell: InteractiveShell, words: list[str], symbol: str)
 
 _WORDS = {
     "template": ("auto", "none", *NAMED),
+    "format": FORMATS,
     "mode": ("hybrid", "lexical", "vector"),
     "dtype": ("bfloat16", "float16", "float32"),
     "device": ("cpu", "cuda"),

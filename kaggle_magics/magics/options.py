@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kaggle_magics.generation.answer import FORMATS
 from kaggle_magics.magics.arguments import Parser, assignment, number, one_of, variable, whole
 
 
@@ -49,6 +50,15 @@ def template_option(
     )
 
 
+def format_option(parser: Parser) -> None:
+    parser.option(
+        "--format",
+        help="How the answer is shown: markdown, text (as it is), json (its parts fold), html (its source) or code.",
+        type=one_of(*FORMATS),
+        complete="format",
+    )
+
+
 def input_option(parser: Parser) -> None:
     parser.option(
         "-i",
@@ -82,6 +92,7 @@ def prompting_options(parser: Parser) -> None:
     sampling_options(parser)
     system_option(parser)
     template_option(parser)
+    format_option(parser)
     raw_option(parser)
     library_options(parser)
 

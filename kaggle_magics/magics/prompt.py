@@ -40,7 +40,9 @@ def prompt(call: Call) -> Answer | None:
     place = _thread(call)
     return call.show(
         model.name,
-        lambda output: session.prompt(asked, model=model.name, on_text=output.text, **place),
+        lambda output: session.prompt(
+            asked, model=model.name, on_text=output.text, on_reasoning=output.reasoning, **place
+        ),
         answer_view,
         footer,
     )

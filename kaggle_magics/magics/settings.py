@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from traitlets import Dict, Float, Int, List, TraitError, Unicode, validate
+from traitlets import Dict, Enum, Float, Int, List, TraitError, Unicode, validate
 from traitlets.config import Configurable
 
+from kaggle_magics.generation.answer import FORMATS
 from kaggle_magics.models.request import Sampling
 
 _SAMPLING = Sampling()
@@ -29,6 +30,7 @@ class KaggleMagics(Configurable):
     seed = Int(None, allow_none=True, help="Seed of random answers; None draws a fresh one.").tag(config=True)
     stop = List(Unicode(), help="Texts that end an answer.").tag(config=True)
     template = Unicode("auto", help="auto: the model's own chat template; none: the text as it is.").tag(config=True)
+    format = Enum(FORMATS, "markdown", help=f"How %%prompt shows answers: {', '.join(FORMATS)}.").tag(config=True)
     system = Unicode("", help="System text of %%prompt and %%chain.").tag(config=True)
     collection = Unicode("default", help="The collection that %%ask and the rag magics use.").tag(config=True)
     prompts = Unicode("prompts", help="The folder where --save keeps prompts.").tag(config=True)

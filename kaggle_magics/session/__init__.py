@@ -20,10 +20,10 @@ from kaggle_magics.errors import ChainError
 from kaggle_magics.generation.answer import Answer
 from kaggle_magics.generation.conversation import Thread, Threads
 from kaggle_magics.generation.prompt import not_empty
+from kaggle_magics.generation.worker import OnText
 from kaggle_magics.models.loaded import LoadedModel
 from kaggle_magics.models.request import Filled, Request, Sampling
 from kaggle_magics.session.documents import DocumentCalls
-from kaggle_magics.session.generating import OnText
 from kaggle_magics.session.library import LibraryCalls
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ class Session(LibraryCalls, DocumentCalls):
         template: str = "auto",
         on_step: Callable[[StepResult], None] | None = None,
         on_text: OnText | None = None,
+        on_reasoning: OnText | None = None,
         **sampling: Any,
     ) -> ChainResult:
         """Run named prompts one after the other; see `chains.parse` for the text and `chains.run` for the fields.
@@ -87,7 +88,7 @@ class Session(LibraryCalls, DocumentCalls):
 
         def generate(prompt: str, filled: Filled) -> Answer:
             request = Request.ask(prompt, system=system, sampling=options, template=template, filled=filled)
-            return self.generate(request, model=model, on_text=on_text)
+            return self.generate(request, model=model, on_text=on_text, on_reasoning=on_reasoning)
 
         result = run_chain(steps, generate, inputs=inputs or {}, namespace=namespace, on_step=on_step)
         if result.answer:
@@ -116,6 +117,7 @@ class Session(LibraryCalls, DocumentCalls):
         template: str = "auto",
         filled: Filled = (),
         on_text: OnText | None = None,
+        on_reasoning: OnText | None = None,
         **sampling: Any,
     ) -> CodeAnswer:
         """Have code written: `.code` is only the code, `.checks` what was found without running it."""
@@ -126,7 +128,7 @@ class Session(LibraryCalls, DocumentCalls):
             template=template,
             filled=filled,
         )
-        answer = self.generate(request, model=model, on_text=on_text)
+        answer = self.generate(request, model=model, on_text=on_text, on_reasoning=on_reasoning)
         code = extract_code(answer.text, language)
         checks = check_code(code, language)
         return self._keep(CodeAnswer(**answer.fields(), code=code, language=language, checks=checks))

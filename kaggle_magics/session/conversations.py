@@ -28,6 +28,7 @@ class ConversationCalls(GeneratingCalls):
         key: TurnKey | None,
         model: str | None,
         on_text: OnText | None,
+        on_reasoning: OnText | None,
     ) -> Answer:
         """Ask the next turn of a conversation, or one of its turns again.
 
@@ -48,8 +49,8 @@ class ConversationCalls(GeneratingCalls):
                 replaced=not new and len(before) < len(thread),
                 cut=0 if new else max(0, len(thread) - len(before) - 1),
             )
-            answer = self.generate(fitted.request, model=loaded.name, on_text=on_text)
-            answer = replace(answer, card=replace(answer.card, thread=place))
+            answer = self.generate(fitted.request, model=loaded.name, on_text=on_text, on_reasoning=on_reasoning)
+            answer = replace(prompt.shown(answer), card=replace(answer.card, thread=place))
             if answer.text or answer.stop_reason != "interrupted":
                 thread.turns = [*before, Turn(answer, key)]
                 self.threads.put(thread)

@@ -8,9 +8,10 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from kaggle_magics.generation.prompt import not_empty
+from kaggle_magics.generation.worker import OnText
 from kaggle_magics.models.request import Filled, Sampling
 from kaggle_magics.rag.shelf import Shelf
-from kaggle_magics.session.generating import GeneratingCalls, OnText
+from kaggle_magics.session.generating import GeneratingCalls
 
 if TYPE_CHECKING:
     from kaggle_magics.rag.answer import GroundedAnswer
@@ -97,6 +98,7 @@ class DocumentCalls(GeneratingCalls):
         extract: bool = False,
         filled: Filled = (),
         on_text: OnText | None = None,
+        on_reasoning: OnText | None = None,
         **sampling: Any,
     ) -> GroundedAnswer:
         """Answer from the collection only, with citations, or refuse.
@@ -116,4 +118,5 @@ class DocumentCalls(GeneratingCalls):
             question, hits, sampling=options, count_tokens=loaded.count_tokens, budget=loaded.facts.context_length
         )
         request = replace(request, filled=filled)
-        return self._keep(grounded.finish(self.generate(request, model=loaded.name, on_text=on_text), used))
+        answer = self.generate(request, model=loaded.name, on_text=on_text, on_reasoning=on_reasoning)
+        return self._keep(grounded.finish(answer, used))

@@ -12,11 +12,11 @@ from kaggle_magics.errors import DoesNotFit
 from kaggle_magics.generation.answer import Answer
 from kaggle_magics.generation.running import Running, answer_of
 from kaggle_magics.generation.worker import Generation, TableGeneration, Worker
+from kaggle_magics.generation.worker import OnText as OnText
 from kaggle_magics.models.loaded import LoadedModel
 from kaggle_magics.models.request import Piece, Request
 from kaggle_magics.session.models import ModelCalls
 
-OnText = Callable[[str], None]
 OnPiece = Callable[[int, Piece], None]
 Kept = TypeVar("Kept", bound=Answer)
 
@@ -29,10 +29,17 @@ class GeneratingCalls(ModelCalls):
         self.last: Answer | None = None
         """The last answer."""
 
-    def generate(self, request: Request, *, model: str | None = None, on_text: OnText | None = None) -> Answer:
+    def generate(
+        self,
+        request: Request,
+        *,
+        model: str | None = None,
+        on_text: OnText | None = None,
+        on_reasoning: OnText | None = None,
+    ) -> Answer:
         """Run one request on a loaded model; every other call that asks is made of this one."""
         with self.generating(request, model=model) as running:
-            running.generation.run(on_text)
+            running.generation.run(on_text, on_reasoning)
         return running.answer()
 
     def generate_many(

@@ -24,22 +24,25 @@ class PromptingCalls(ConversationCalls):
         new: bool = False,
         turn: str | TurnKey | None = None,
         on_text: OnText | None = None,
+        on_reasoning: OnText | None = None,
         **options: Any,
     ) -> Answer:
-        """Ask a loaded model. `options` are those of `Prompt.of`: system, template, and the fields of `Sampling`.
+        """Ask a loaded model. `options` are those of `Prompt.of`, and the fields of `Sampling`.
 
         `thread` names a conversation: its earlier turns are sent too, as far as they fit into the context, and its
         system text where none is given; `new` starts it over. `turn` is a name for this turn: when a turn of that name
         is there already, it is asked again and those after it are cut off. `on_text` gets each new piece of text, in
-        this thread. The notebook's stop button ends the answer early: its `stop_reason` is then "interrupted".
+        this thread, and `on_reasoning` what the model thinks before it. The notebook's stop button ends the answer
+        early: its `stop_reason` is then "interrupted".
         """
         prompt = Prompt.of(text, **options)
+        shown = {"on_text": on_text, "on_reasoning": on_reasoning}
         if thread is not None:
             key = TurnKey(turn) if isinstance(turn, str) else turn
-            answer = self._converse(prompt, thread, new=new, key=key, model=model, on_text=on_text)
+            answer = self._converse(prompt, thread, new=new, key=key, model=model, **shown)
             return self._keep(answer)
         if new or turn is not None:
             raise OptionError(
                 f"{'new' if new else 'turn'} is about a thread, and none is named.", "Name one: --thread NAME."
             )
-        return self._keep(self.generate(prompt.request(), model=model, on_text=on_text))
+        return self._keep(prompt.shown(self.generate(prompt.request(), model=model, **shown)))

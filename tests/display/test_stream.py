@@ -109,3 +109,42 @@ def test_a_terminal_gets_all_when_nothing_streamed() -> None:
     out = io.StringIO()
     TerminalShow(out).finish(FINAL)
     assert out.getvalue() == "final\n"
+
+
+def test_thoughts_are_dimmed_until_the_answer_begins() -> None:
+    publisher, clock = Publisher(), Clock()
+    show = NotebookShow(publisher, clock=clock)
+    show.begin("model")
+    for step in range(3):
+        clock.now += 10
+        show.reasoning(f"<b>thought {step} " + "x" * 1000)
+    live = publisher.sent[-1][1]["text/html"]
+    assert 'class="km-dim"' in live and "..." in live and "<b>" not in live and len(live) < 8000
+    clock.now += 10
+    show.text("The answer")
+    assert "km-dim" not in publisher.sent[-1][1]["text/html"].partition("</style>")[2]
+
+
+def test_an_error_while_it_thinks_keeps_the_thoughts() -> None:
+    publisher = Publisher()
+    with pytest.raises(ValueError, match="broken"), NotebookShow(publisher, clock=Clock()) as show:
+        show.reasoning("so far")
+        raise ValueError("broken")
+    assert (
+        "so far" in publisher.sent[-1][1]["text/plain"] and "Ended by an error" in publisher.sent[-1][1]["text/plain"]
+    )
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_dims_thoughts_and_a_file_gets_none() -> None:
+    for out, shown in ((Terminal(), "\x1b[2mhm\x1b[22m\n\nLima\n"), (io.StringIO(), "Lima\n")):
+        show = TerminalShow(out)
+        show.reasoning("h\x1b[31m")
+        show.reasoning("m")
+        show.text("Lima")
+        show.finish(FINAL)
+        assert out.getvalue() == shown

@@ -88,7 +88,7 @@ class StopStrings:
         if places:
             self.found, self._held = True, ""
             return held[: min(places)]
-        keep = max(_overlap(held, stop) for stop in self._stop)
+        keep = max(overlap(held, stop) for stop in self._stop)
         self._held = held[len(held) - keep :]
         return held[: len(held) - keep]
 
@@ -98,7 +98,7 @@ class StopStrings:
         return held
 
 
-def _overlap(text: str, stop: str) -> int:
+def overlap(text: str, stop: str) -> int:
     """Characters at the end of `text` that begin `stop`."""
     for length in range(min(len(text), len(stop) - 1), 0, -1):
         if text.endswith(stop[:length]):

@@ -26,11 +26,14 @@ from kaggle_magics.models.engines.text import WindowDecoder
 from kaggle_magics.models.engines.transformers.cache import (
     Block,
     bytes_of,
+    bytes_per_token,
+    cut,
     layers_of,
     select,
     side_by_side,
     view,
 )
+from kaggle_magics.models.engines.transformers.growing import Growth, layer_class
 from kaggle_magics.models.fit.machine import this_machine
 
 CHUNK = 256
@@ -59,7 +62,10 @@ class TransformersModel:
                 "Load a GGUF file of it where there is one.",
             )
         self._torch: Any = require("torch", "Running a safetensors model")
-        self._cache_class = require("transformers", "Running a safetensors model").DynamicCache
+        library: Any = require("transformers", "Running a safetensors model")
+        self._cache_class = library.DynamicCache
+        self._growth = Growth(facts.context_length)
+        self._layer_class = layer_class(library.cache_utils.DynamicLayer, self._growth)
         self.tokenizer, self._model = tokenizer, model
         self._takes = frozenset(parameters)
         self._last_only = {"logits_to_keep": 1} if "logits_to_keep" in parameters else {}
@@ -95,9 +101,13 @@ class TransformersModel:
 
     def begin(self) -> Row:
         row = Row()
-        # Without its configuration the cache has growing layers only, which can be cut; a sliding window is then kept
-        # by the mask alone. States of other kinds need the layers that the configuration names.
-        cache = self._cache_class() if self.croppable else self._cache_class(config=self._model.config)
+        if self.croppable:
+            # Layers of our own, which can be cut; a sliding window is then kept by the mask alone.
+            cache = self._cache_class()
+            cache.layer_class_to_replicate = self._layer_class
+        else:
+            # States of other kinds need the layers that the configuration names.
+            cache = self._cache_class(config=self._model.config)
         row.memory = Block(cache, [row], [0])
         return row
 
@@ -108,7 +118,7 @@ class TransformersModel:
             fresh = self.begin()
             self._give(fresh.memory.cache, row, [])
         else:
-            self._give(view(row.memory, row, length), row, row.tokens[:length])
+            self._give(cut(row.memory, row, length), row, row.tokens[:length])
 
     def fork(self, row: Row, length: int) -> Row:
         twin = self.begin()
@@ -130,7 +140,7 @@ class TransformersModel:
     def rows_at_once(self, shared: int, own: Sequence[int]) -> int:
         if not self.croppable:
             return min(len(own), MOST_ROWS)
-        # Half of what is free: growing by concatenation holds a layer twice for a moment.
+        # Half of what is free: for a moment some of it is there twice, and there are slots to spare.
         room = self._free_bytes() // 2
         longest, count = 0, 0
         for tokens in own[:MOST_ROWS]:
@@ -148,8 +158,12 @@ class TransformersModel:
             return np.concatenate([self.evaluate([row], [tail], stop) for row, tail in zip(rows, tails, strict=True)])
         if not self.croppable:
             return self._evaluate_state(rows[0], tails[0], stop)
-        block, tails = self._together(rows, tails)
-        return self._in_steps(block, tails, max(1, CHUNK // len(rows)), stop)
+        # What was made in this mode is written to only in it.
+        with self._torch.inference_mode():
+            block, tails = self._together(rows, tails)
+        logits = self._in_steps(block, tails, max(1, CHUNK // len(rows)), stop)
+        places = [block.place_of(row) for row in rows]
+        return logits if places == list(range(len(rows))) else logits[places]
 
     def close(self) -> None:
         self._model = self.tokenizer = None
@@ -158,7 +172,9 @@ class TransformersModel:
     def _in_steps(
         self, block: Block, tails: Sequence[Sequence[int]], step: int, stop: threading.Event
     ) -> NDArray[np.float32]:
-        """Read tails of one length, `step` tokens a row at a time."""
+        """Read tails of one length, `step` tokens a row at a time; they and the logits are in the block's order."""
+        if self.croppable:
+            self._growth.wanted = block.slots + len(tails[0])
         with self._watching(block.cache, stop) if self.croppable and len(tails[0]) > 1 else nullcontext():
             for begin in range(0, len(tails[0]), step):
                 if stop.is_set():
@@ -222,10 +238,11 @@ class TransformersModel:
         block: Block = rows[0].memory
         if all(len(tail) == width for tail in tails) and all(row.memory is block for row in rows):
             if len(rows) != len(block.rows):
-                block = select(self._torch, block, rows)
+                block = select(block, rows)
                 for row in rows:
                     row.memory = block
-            return block, tails
+            tail_of = {id(row): tail for row, tail in zip(rows, tails, strict=True)}
+            return block, [tail_of[id(row)] for row in block.rows]
         wholes = [[*row.tokens, *tail] for row, tail in zip(rows, tails, strict=True)]
         longest = max(map(len, wholes))
         slots = longest - width
@@ -240,7 +257,7 @@ class TransformersModel:
     def _forward(self, block: Block, tails: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         """One pass over tails of one length; block and rows are as before when it fails."""
         torch, cache = self._torch, block.cache
-        before = [(layer, layer.keys, layer.values) for layer in layers_of(cache)] if self.croppable else []
+        before = [(layer, layer.get_seq_length()) for layer in layers_of(cache)] if self.croppable else []
         try:
             with torch.inference_mode():
                 output = self._model(
@@ -264,7 +281,8 @@ class TransformersModel:
             raise
         for row, tail in zip(block.rows, tails, strict=True):
             row.tokens.extend(token for token in tail if token != NO_TOKEN)
-        self._bytes_per_token = self._bytes_per_token or bytes_of(cache) // (block.slots * len(block.rows))
+        if self.croppable:
+            self._bytes_per_token = self._bytes_per_token or bytes_per_token(block)
         return logits
 
     def _inputs(self, block: Block, tails: Sequence[Sequence[int]]) -> dict[str, Any]:
@@ -278,11 +296,11 @@ class TransformersModel:
                 inputs["position_ids"] = (slots[:, block.slots :] - empty).clamp_(min=0)
         return inputs
 
-    def _undo(self, block: Block, before: Sequence[tuple[Any, Any, Any]]) -> None:
+    def _undo(self, block: Block, before: Sequence[tuple[Any, int]]) -> None:
         """Put a block back as it was before a pass that failed half-way and left layers of different lengths."""
         if before:
-            for layer, keys, values in before:
-                layer.keys, layer.values = keys, values
+            for layer, slots in before:
+                layer.cut(slots)
         else:
             for row in block.rows:
                 fresh = self.begin()

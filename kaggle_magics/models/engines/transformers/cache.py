@@ -93,7 +93,7 @@ def side_by_side(caches: Sequence[Any], lengths: Sequence[int], slots: int) -> A
                 if length:
                     whole[place, :, slots - length : slots] = getattr(cache.layers[number], name)[0, :, :length]
             tensors.append(whole)
-        layer.hold(Room(*tensors, used=slots, rows=len(caches)))
+        layer.hold(Room(tensors[0], tensors[1], used=slots, rows=len(caches)))
     return joined
 
 

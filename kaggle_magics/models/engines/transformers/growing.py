@@ -123,7 +123,7 @@ class GrowingLayer:
             tensor = part.new_empty((*part.shape[:2], slots, part.shape[3]))
             tensor[:, :, :used] = part
             tensors.append(tensor)
-        return Room(*tensors, used=used, rows=int(keys.shape[0]))
+        return Room(tensors[0], tensors[1], used=used, rows=int(keys.shape[0]))
 
 
 def layer_class(dynamic_layer: type, growth: Growth) -> type:

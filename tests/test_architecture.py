@@ -24,13 +24,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "generation": {"models"},
     "rag": {"generation", "models"},
     "code": {"generation", "models"},
+    "compare": {"generation", "models"},
     "chains": {"rag", "code", "generation", "models"},
     "interop": {"chains", "rag", "code", "generation", "models"},
-    "session": {"chains", "rag", "code", "generation", "models", "interop"},
+    "session": {"compare", "chains", "rag", "code", "generation", "models", "interop"},
     "testing": {"session", "generation", "models"},
-    "display": {"chains", "rag", "code", "generation", "models"},
+    "display": {"compare", "chains", "rag", "code", "generation", "models"},
     "widgets": {"display", "session", "interop", "chains", "rag", "code", "generation", "models"},
-    "magics": {"widgets", "display", "session", "interop", "chains", "rag", "code", "generation", "models"},
+    "magics": {"widgets", "display", "session", "interop", "compare", "chains", "rag", "code", "generation", "models"},
     "__init__": {"magics", "session", "generation"},
 }
 HEAVY = {

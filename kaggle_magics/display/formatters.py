@@ -17,6 +17,7 @@ VIEWS = {
     "kaggle_magics.code.check.CodeAnswer": "answers.code_view",
     "kaggle_magics.rag.answer.GroundedAnswer": "documents.grounded_view",
     "kaggle_magics.rag.ingestion.IngestReport": "documents.ingest_view",
+    "kaggle_magics.compare.result.Comparison": "comparison.comparison_view",
     "kaggle_magics.chains.run.ChainResult": "chains.chain_view",
     "kaggle_magics.models.checkpoint.Checkpoint": "models.checkpoint_view",
     "kaggle_magics.models.fit.plan.Plan": "plans.plan_view",
@@ -37,7 +38,7 @@ VIEWS = {
 }
 """Class path of a result -> the function in this package that draws it."""
 
-_LISTS = "kaggle_magics.display.results."
+_LISTS = ("kaggle_magics.display.results.", "kaggle_magics.compare.")
 """Lists have a text formatter already, which goes before a bundle: these get one of their own."""
 
 

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from kaggle_magics.errors import OptionError, did_you_mean
 
+_COMMA = re.compile(r"(?<!\\),")
 _OPTION_SHAPE = re.compile(r"--?[A-Za-z][\w-]*(?:=.*)?$", re.S)
 
 
@@ -36,6 +37,9 @@ class Parser(argparse.ArgumentParser):
         self.completes: dict[str, str] = {}
         """Name of an option or argument -> what Tab offers for its value; see `completion.SOURCES`."""
 
+        self.lists: set[str] = set()
+        """Names of the options that take several values with commas."""
+
     def argument(
         self, metavar: str, help: str, *, dest: str = "", nargs: str | None = None, complete: str = ""
     ) -> None:
@@ -56,6 +60,21 @@ class Parser(argparse.ArgumentParser):
         name = metavar or flags[-1].lstrip("-").upper().replace("-", "_")
         action = self.add_argument(*flags, help=help, type=type, metavar=name, action="append" if repeat else "store")
         self.completes[action.dest] = complete
+
+    def describe(self, name: str, help: str, *, complete: str) -> None:
+        """Other words for an option that several magics share."""
+        for action in self.options:
+            if action.dest == name:
+                action.help = help
+        self.completes[name] = complete
+
+    def axis(self, *names: str) -> None:
+        """Let options take several values with commas between them; each is then a list."""
+        for action in self.options:
+            if action.dest in names:
+                action.type = several(action.type if callable(action.type) else str)
+                action.metavar = f"{action.metavar},..."
+                self.lists.add(action.dest)
 
     def switch(self, *flags: str, help: str) -> None:
         """An option without a value."""
@@ -165,6 +184,18 @@ def assignment(text: str) -> tuple[str, str]:
     if not equals or not name.isidentifier():
         raise argparse.ArgumentTypeError(f"needs name=value, not {text!r}.")
     return name, value
+
+
+def several(one: Callable[[str], Any]) -> Callable[[str], list[Any]]:
+    """Values with commas between them, each of one type; `\\,` in quotes is a comma that belongs to a value."""
+
+    def read(text: str) -> list[Any]:
+        values = [value.strip().replace("\\,", ",") for value in _COMMA.split(text)]
+        if not all(values):
+            raise argparse.ArgumentTypeError(f"needs values with commas between them, not {text!r}.")
+        return [one(value) for value in values]
+
+    return read
 
 
 def one_of(*choices: str) -> Callable[[str], str]:

@@ -57,9 +57,14 @@ def candidates(
     parser = command.parser(settings.prefix)
     words = before[: len(before) - len(symbol)].split()[1:] if symbol else before.split()[1:]
     flags = {flag: action for action in parser.options for flag in action.option_strings}
+    if len(words) > 1 and words[-1].endswith(","):
+        # A list that goes on: to IPython the word that is being typed begins after its last comma.
+        words = words[:-1]
     waiting = flags.get(words[-1]) if words else None
     if waiting is not None and waiting.nargs != 0:
-        return _values(parser.completes.get(waiting.dest, ""), shell, words, symbol)
+        begun, comma, last = symbol.rpartition(",") if waiting.dest in parser.lists else ("", "", symbol)
+        found = _values(parser.completes.get(waiting.dest, ""), shell, words, last)
+        return [f"{begun}{comma}{value}" for value in found]
     if symbol.startswith("-"):
         given = {flags[word].dest for word in words if word in flags and word not in ("-i", "--input", "--stop")}
         return sorted(flag for flag, action in flags.items() if flag.startswith(symbol) and action.dest not in given)
@@ -127,6 +132,7 @@ def _fields(session: Session, words: list[str]) -> Iterable[str]:
 _SOURCES: dict[str, Callable[[Session, list[str]], Iterable[str]]] = {
     "reference": _references,
     "loaded": lambda session, words: list(session.loaded),
+    "loaded_or_reference": lambda session, words: [*session.loaded, *_references(session, words)],
     "collection": lambda session, words: list(session.collections),
     "source": _sources,
     "thread": lambda session, words: list(session.threads),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -14,9 +13,8 @@ from kaggle_magics.magics import held
 from kaggle_magics.magics.arguments import Parser, one_of, variable, whole
 from kaggle_magics.magics.call import Call
 from kaggle_magics.magics.command import command
-from kaggle_magics.magics.options import output_option, template_option
+from kaggle_magics.magics.options import output_option, quant_word, template_option
 from kaggle_magics.models.find.servers import is_endpoint
-from kaggle_magics.models.fit.quants import checked
 
 if TYPE_CHECKING:
     from kaggle_magics.models.loaded import LoadedModel
@@ -65,14 +63,6 @@ def _options(parser: Parser) -> None:
     )
     parser.switch("--dry-run", help="Show every way to run it here, and which one would be taken; load nothing.")
     output_option(parser)
-
-
-def quant_word(text: str) -> str:
-    """A word for `quant`, or the error with the nearest one."""
-    try:
-        return checked(text) or "none"
-    except OptionError as error:
-        raise argparse.ArgumentTypeError(str(error).removeprefix("quant ")) from None
 
 
 def names(text: str) -> tuple[str, ...]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
+
+from kaggle_magics.errors import OptionError
 from kaggle_magics.generation.answer import FORMATS
 from kaggle_magics.magics.arguments import Parser, assignment, number, one_of, variable, whole
+from kaggle_magics.models.fit.quants import checked
 
 
 def output_option(parser: Parser) -> None:
@@ -106,6 +110,14 @@ def thread_options(parser: Parser) -> None:
         complete="thread",
     )
     parser.switch("--new", help="With --thread: start the conversation over.")
+
+
+def quant_word(text: str) -> str:
+    """A word for `quant`, or the error with the nearest one."""
+    try:
+        return checked(text) or "none"
+    except OptionError as error:
+        raise argparse.ArgumentTypeError(str(error).removeprefix("quant ")) from None
 
 
 def collection_option(parser: Parser) -> None:

@@ -17,6 +17,7 @@ _MODULES = (
     "llm_life",
     "llm_prompts",
     "llm_quantize",
+    "compare",
     "rag_search",
     "rag_life",
     "overview",

@@ -65,14 +65,14 @@ class ModelPool:
         """How a checkpoint would run, with the memory that the models give back which loading it would unload."""
         leaving = self._leaving(self._name(name, checkpoint), swap)
         with self._offers(leaving):
-            return _plan(checkpoint, options, _machine_without(leaving) if leaving else None)
+            return plan_for(checkpoint, options, machine_without(leaving) if leaving else None)
 
     def choices(self, checkpoint: Checkpoint, options: LoadOptions, *, name: str | None = None) -> list[Choice]:
         """Every way to run a checkpoint, with the memory that the model of this name gives back."""
         leaving = self._leaving(self._name(name, checkpoint), swap=False)
         return choices(
             checkpoint,
-            machine=_machine_without(leaving) if leaving else None,
+            machine=machine_without(leaving) if leaving else None,
             dtype=options.dtype,
             context=options.context,
             device=options.device,
@@ -105,7 +105,7 @@ class ModelPool:
             if there and there.wanted == wanted:
                 return self._only_switch(there, leaving)
             with self._offers(leaving):
-                plan = _plan(checkpoint, options, _machine_without(leaving) if leaving else None)
+                plan = plan_for(checkpoint, options, machine_without(leaving) if leaving else None)
             if there and there.plan and there.wanted and _same_run(there, plan, wanted):
                 return self._only_switch(there, leaving)
             if plan.convert_to:
@@ -262,7 +262,7 @@ class ModelPool:
             # Outside the handler: a half-loaded model lives no longer than its frames.
             memory.let_go(trouble)
             memory.release()
-            lost = _bring_back(leaving)
+            lost = bring_back(leaving)
             self.loaded = {name: model for name, model in order.items() if name not in lost}
             self._current = before if before in self.loaded else next(reversed(self.loaded), None)
             if lost and isinstance(trouble, KaggleMagicsError):
@@ -278,7 +278,8 @@ def _same_things(model: LoadedModel, things: tuple[Any, ...], name: str | None, 
     return len(model.things) == len(things) and all(a is b for a, b in zip(model.things, things, strict=True))
 
 
-def _plan(checkpoint: Checkpoint, options: LoadOptions, machine: Machine | None = None) -> Plan:
+def plan_for(checkpoint: Checkpoint, options: LoadOptions, machine: Machine | None = None) -> Plan:
+    """How a checkpoint would run on a machine, this one by default; errors as `make_plan`."""
     plan = make_plan(
         checkpoint,
         machine=machine,
@@ -344,7 +345,7 @@ def _can_come_back(model: LoadedModel) -> bool:
     return model.plan is not None
 
 
-def _bring_back(models: Iterable[LoadedModel]) -> dict[str, str]:
+def bring_back(models: Iterable[LoadedModel]) -> dict[str, str]:
     """Load closed models again; by name, why some are lost."""
     lost: dict[str, str] = {}
     for model in models:
@@ -358,7 +359,7 @@ def _bring_back(models: Iterable[LoadedModel]) -> dict[str, str]:
     return lost
 
 
-def _machine_without(models: Iterable[LoadedModel]) -> Machine:
+def machine_without(models: Iterable[LoadedModel]) -> Machine:
     """This machine as it will be once these models are unloaded."""
     machine = this_machine()
     for model in models:

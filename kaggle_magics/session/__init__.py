@@ -23,6 +23,7 @@ from kaggle_magics.generation.prompt import not_empty
 from kaggle_magics.generation.worker import OnText
 from kaggle_magics.models.loaded import LoadedModel
 from kaggle_magics.models.request import Filled, Request, Sampling
+from kaggle_magics.session.comparing import ComparingCalls
 from kaggle_magics.session.documents import DocumentCalls
 from kaggle_magics.session.library import LibraryCalls
 
@@ -44,7 +45,7 @@ class SessionStatus:
     """Resident memory of this process."""
 
 
-class Session(LibraryCalls, DocumentCalls):
+class Session(LibraryCalls, ComparingCalls, DocumentCalls):
     """Loaded models, the current one, collections and the last answer."""
 
     def status(self) -> SessionStatus:

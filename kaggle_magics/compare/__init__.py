@@ -1,0 +1,1 @@
+"""Prompts compared and tested: variants side by side, assertions about answers, test sets."""

@@ -1,0 +1,123 @@
+"""How a session compares: one prompt, asked in several ways, one after the other in the memory there is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from os import PathLike
+from typing import Any
+
+from kaggle_magics.compare.grid import AXES, Variant, by_seat, variants
+from kaggle_magics.compare.result import Compared, Comparison
+from kaggle_magics.errors import KaggleMagicsError
+from kaggle_magics.generation.prompt import Prompt
+from kaggle_magics.models.loaded import LoadedModel
+from kaggle_magics.models.pool import OnProgress
+from kaggle_magics.session.borrowing import Borrowing
+from kaggle_magics.session.generating import OnText
+from kaggle_magics.session.prompting import PromptingCalls
+
+OnCompared = Callable[[Compared], None]
+"""Gets a row when its variant begins (without an answer and without an error), and again when it is done."""
+
+
+class ComparingCalls(PromptingCalls):
+    """The part of a `Session` that compares."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.compared: Comparison | None = None
+        """The last comparison."""
+
+    def compare(
+        self,
+        text: str | Prompt,
+        *,
+        models: str | PathLike[str] | Sequence[str | PathLike[str]] | None = None,
+        quant: str | Sequence[str] | None = None,
+        on_variant: OnCompared | None = None,
+        on_text: OnText | None = None,
+        on_progress: OnProgress | None = None,
+        **options: Any,
+    ) -> Comparison:
+        """Ask one prompt of several models or with several settings; a row for each combination, in that order.
+
+        `models` are names of loaded models, or references as for `load`: these are loaded for the comparison and
+        unloaded again. `quant` are words as for `load`; "none" is as stored. `options` are those of `prompt`; a list
+        for one of `compare.grid.AXES` gives it several values. Where memory does not hold a model beside the loaded
+        ones, they are unloaded meanwhile and loaded again afterwards; `notes` of the result tells so.
+
+        A variant that fails is a row with its error, the others go on. The stop button keeps what is done. `on_variant`
+        gets each row as it begins and as it ends, `on_text` the text between. Raises `OptionError` for what cannot be
+        asked at all, and `ModelNotLoaded` where no model is named and none is loaded.
+        """
+        axes = {name: value for name, value in options.items() if name in AXES and isinstance(value, list | tuple)}
+        prompt = Prompt.of(text, **{name: value for name, value in options.items() if name not in axes})
+        for name, several in (("model", models), ("quant", quant)):
+            if several is not None:
+                axes[name] = [several] if isinstance(several, str | PathLike) else list(several)
+        found = variants(axes, prompt)
+        if "model" not in axes:
+            self.model()
+        rows = {
+            index: Compared(variant=variant, model=self._called(variant)) for index, (variant, _) in enumerate(found)
+        }
+        borrowing = Borrowing(self, on_progress)
+
+        def done(index: int, row: Compared) -> None:
+            rows[index] = row
+            if on_variant is not None:
+                on_variant(row)
+
+        notes: list[str] = []
+        try:
+            for seat in by_seat(found, {None, *self.loaded}):
+                try:
+                    model, called = borrowing.take(*found[seat[0]][0].seat)
+                except KaggleMagicsError as error:
+                    for index in seat:
+                        done(index, Compared(variant=found[index][0], model=rows[index].model, error=str(error)))
+                    continue
+                for index in seat:
+                    variant, asked = found[index]
+                    row = _begun(variant, model, called, borrowed=model.name in borrowing)
+                    if on_variant is not None:
+                        on_variant(row)
+                    finished = self._asked(row, asked, model, on_text)
+                    done(index, finished)
+                    if finished.stop_reason == "interrupted":
+                        raise KeyboardInterrupt
+                borrowing.give_back()
+        except KeyboardInterrupt:
+            notes.append("Stopped: what was done until then was kept.")
+        finally:
+            notes += borrowing.close()
+        if math.prod(map(len, axes.values())) > len(found):
+            notes.append("At temperature 0 the seed makes no difference: there it was asked once.")
+        self.compared = Comparison([rows[index] for index in range(len(found))], notes=notes)
+        return self.compared
+
+    def _asked(self, row: Compared, prompt: Prompt, model: LoadedModel, on_text: OnText | None) -> Compared:
+        """The row with its answer, or with what went wrong."""
+        try:
+            return replace(row, answer=self.prompt(prompt, model=model.name, on_text=on_text))
+        except KaggleMagicsError as error:
+            return replace(row, error=str(error))
+
+    def _called(self, variant: Variant) -> str:
+        """What a model is called before it is loaded."""
+        if variant.model is not None:
+            return str(variant.model)
+        return self.current.name if self.current else ""
+
+
+def _begun(variant: Variant, model: LoadedModel, called: str, *, borrowed: bool) -> Compared:
+    """A row before its answer: the model, what it takes, and, where it was loaded for this, how long that took."""
+    return Compared(
+        variant=variant,
+        model=called,
+        memory_bytes=model.bytes_taken if model.plan else None,
+        planned_bytes=model.plan.bytes if model.plan else None,
+        seconds_to_load=model.seconds if borrowed else None,
+    )

@@ -40,7 +40,19 @@ def difference(first: str, text: str) -> list[Part] | None:
                 missing=there.strip() if kind in ("replace", "delete") else "",
             )
         )
-    return parts
+    return _joined(parts)
+
+
+def _joined(parts: list[Part]) -> list[Part]:
+    """Words that differ one after the other are one stretch: the white space between them is no agreement."""
+    joined: list[Part] = []
+    for part in parts:
+        if len(joined) > 1 and part.new and joined[-2].new and joined[-1].text.isspace() and not joined[-1].new:
+            between, before = joined.pop(), joined.pop()
+            missing = " ".join(filter(None, (before.missing, part.missing)))
+            part = Part(f"{before.text}{between.text}{part.text}", new=True, missing=missing)
+        joined.append(part)
+    return joined
 
 
 def _alike(part: str) -> str:

@@ -53,7 +53,7 @@ border-bottom:1px solid var(--km-line);background:transparent;overflow-wrap:brea
 .km-root .km-host,.km-root .km-blocked{{font-size:.88em;font-style:italic}}
 .km-root .km-chip{{display:inline-block;padding:0 .3em;border:1px solid var(--km-line);border-radius:4px;
 font-size:.85em;text-decoration:none;line-height:1.35}}
-.km-root.km-comparison{{max-width:none}}
+.km-root:has(.km-columns){{max-width:none}}
 .km-root .km-columns{{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(16rem,100%),1fr));gap:.8em 1.2em}}
 .km-root .km-column{{min-width:0;border-top:2px solid var(--km-line)}}
 .km-root.km-root .km-column pre{{font-family:inherit;max-height:24rem;overflow:auto}}

@@ -52,7 +52,12 @@ def compare(call: Call) -> Comparison | None:
 
     def run(output: Show) -> Comparison:
         return session.compare(
-            asked, **given, on_variant=shown(output), on_text=output.text, on_progress=output.progress
+            asked,
+            **given,
+            on_variant=shown(output),
+            on_text=output.text,
+            on_reasoning=output.reasoning,
+            on_progress=output.progress,
         )
 
     return call.show("compare", run, comparison_view, figures_view)
@@ -63,7 +68,7 @@ def axes(call: Call) -> dict[str, Any]:
     given: dict[str, Any] = {}
     for name in _AXES:
         values = getattr(call.options, name, None)
-        if values is not None:
+        if isinstance(values, list) or (name == "model" and values is not None):  # a saved prompt's is one word
             given["models" if name == "model" else name] = values
             setattr(call.options, name, None)
     return given

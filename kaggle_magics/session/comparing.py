@@ -12,10 +12,10 @@ from kaggle_magics.compare.grid import AXES, Variant, by_seat, variants
 from kaggle_magics.compare.result import Compared, Comparison
 from kaggle_magics.errors import KaggleMagicsError
 from kaggle_magics.generation.prompt import Prompt
+from kaggle_magics.generation.worker import OnText
 from kaggle_magics.models.loaded import LoadedModel
 from kaggle_magics.models.pool import OnProgress
 from kaggle_magics.session.borrowing import Borrowing
-from kaggle_magics.session.generating import OnText
 from kaggle_magics.session.prompting import PromptingCalls
 
 OnCompared = Callable[[Compared], None]
@@ -38,6 +38,7 @@ class ComparingCalls(PromptingCalls):
         quant: str | Sequence[str] | None = None,
         on_variant: OnCompared | None = None,
         on_text: OnText | None = None,
+        on_reasoning: OnText | None = None,
         on_progress: OnProgress | None = None,
         **options: Any,
     ) -> Comparison:
@@ -84,7 +85,7 @@ class ComparingCalls(PromptingCalls):
                     row = _begun(variant, model, called, borrowed=model.name in borrowing)
                     if on_variant is not None:
                         on_variant(row)
-                    finished = self._asked(row, asked, model, on_text)
+                    finished = self._asked(row, asked, model, on_text=on_text, on_reasoning=on_reasoning)
                     done(index, finished)
                     if finished.stop_reason == "interrupted":
                         raise KeyboardInterrupt
@@ -98,10 +99,10 @@ class ComparingCalls(PromptingCalls):
         self.compared = Comparison([rows[index] for index in range(len(found))], notes=notes)
         return self.compared
 
-    def _asked(self, row: Compared, prompt: Prompt, model: LoadedModel, on_text: OnText | None) -> Compared:
+    def _asked(self, row: Compared, prompt: Prompt, model: LoadedModel, **listeners: OnText | None) -> Compared:
         """The row with its answer, or with what went wrong."""
         try:
-            return replace(row, answer=self.prompt(prompt, model=model.name, on_text=on_text))
+            return replace(row, answer=self.prompt(prompt, model=model.name, **listeners))
         except KaggleMagicsError as error:
             return replace(row, error=str(error))
 

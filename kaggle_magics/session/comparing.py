@@ -99,7 +99,7 @@ class ComparingCalls(PromptingCalls):
         self.compared = Comparison([rows[index] for index in range(len(found))], notes=notes)
         return self.compared
 
-    def _asked(self, row: Compared, prompt: Prompt, model: LoadedModel, **listeners: OnText | None) -> Compared:
+    def _asked(self, row: Compared, prompt: Prompt, model: LoadedModel, **listeners: Any) -> Compared:
         """The row with its answer, or with what went wrong."""
         try:
             return replace(row, answer=self.prompt(prompt, model=model.name, **listeners))

@@ -36,37 +36,76 @@ class Interpolated:
     """The fields in `used`, each with the text it was given."""
 
 
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A text whose fields were found once, to be filled many times."""
+
+    parts: tuple[tuple[str, str], ...]
+    """(text before a field, the field's path), in order."""
+    rest: str
+    """The text after the last field."""
+
+    @classmethod
+    def of(cls, text: str) -> Template:
+        """Find the fields of a text; `{{name}}` is text that says `{name}`."""
+        literal = [match.span() for match in _F_STRING.finditer(text)]
+        parts: list[tuple[str, str]] = []
+        before, end = "", 0
+        for match in _FIELD.finditer(text):
+            start = match.start()
+            before += text[end:start]
+            end = match.end()
+            if match["escaped"]:
+                before += f"{{{match['escaped']}}}"
+            elif any(begin <= start < stop for begin, stop in literal) or _TEX.search(
+                text, max(0, start - _TEX_WINDOW), start
+            ):
+                before += match[0]
+            else:
+                parts.append((before, match["path"]))
+                before = ""
+        return cls(tuple(parts), before + text[end:])
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The paths of its fields, each once: `city`, `row["name"]`."""
+        return tuple(dict.fromkeys(path for _, path in self.parts))
+
+    def fill(self, namespace: Mapping[str, Any]) -> Interpolated:
+        """Fill the fields; one that does not resolve stays as it was written."""
+        filled: list[str] = []
+        used: dict[str, str] = {}
+        missing: dict[str, None] = {}
+        for before, path in self.parts:
+            filled.append(before)
+            try:
+                value = str(resolve(path, namespace))
+            except Exception:  # a property of the person's object may raise anything; the field stays as it is
+                missing[path] = None
+                filled.append(f"{{{path}}}")
+                continue
+            used[path] = value
+            filled.append(value)
+        return Interpolated("".join((*filled, self.rest)), tuple(used), tuple(missing), tuple(used.items()))
+
+
 def interpolate(text: str, namespace: Mapping[str, Any]) -> Interpolated:
     """Fill the fields of `text` from `namespace`, in one pass: values that hold braces are not looked at again."""
-    literal = [match.span() for match in _F_STRING.finditer(text)]
-    used: dict[str, str] = {}
-    missing: dict[str, None] = {}
-
-    def fill(match: re.Match[str]) -> str:
-        start = match.start()
-        if match["escaped"]:
-            return f"{{{match['escaped']}}}"
-        if any(begin <= start < end for begin, end in literal):
-            return match[0]
-        if _TEX.search(text, max(0, start - _TEX_WINDOW), start):
-            return match[0]
-        path = match["path"]
-        try:
-            value = str(_resolve(path, namespace))
-        except Exception:  # a property of the person's object may raise anything; the field stays as it is
-            missing[path] = None
-            return match[0]
-        used[path] = value
-        return value
-
-    return Interpolated(_FIELD.sub(fill, text), tuple(used), tuple(missing), tuple(used.items()))
+    return Template.of(text).fill(namespace)
 
 
-def _resolve(path: str, namespace: Mapping[str, Any]) -> Any:
+def name_of(path: str) -> str:
+    """The name that a field begins with."""
     name = re.match(r"\w+", path)
     assert name is not None, path
-    value = namespace[name[0]]
-    for step in _steps(path[name.end() :]):
+    return name[0]
+
+
+def resolve(path: str, namespace: Mapping[str, Any]) -> Any:
+    """What a field stands for, looked up step by step. Raises whatever the lookup raises."""
+    name = name_of(path)
+    value = namespace[name]
+    for step in _steps(path[len(name) :]):
         value = getattr(value, step[1:]) if step.startswith(".") else _item(value, _key(step[1:-1]))
     return value
 

@@ -31,6 +31,8 @@ class Answer:
     reasoning come first."""
     format: Format = field(default="markdown", repr=False, compare=False)
     """How it is shown. The text is the same."""
+    error: str = field(default="", repr=False)
+    """Why it failed, where `stop_reason` is "error"; `text` ends with it."""
 
     def fields(self) -> dict[str, Any]:
         """Its own fields by name: what an answer of a richer kind is made from."""

@@ -44,6 +44,7 @@ def answer_of(model: LoadedModel, request: Request, generated: Generated) -> Ans
         card=card,
         reasoning=generated.reasoning,
         tokens=tuple(generated.tokens),
+        error=generated.error,
     )
 
 

@@ -52,6 +52,11 @@ class Worker(ABC, Generic[Shown]):
     def _check_whole(self) -> None:
         """Raise `EngineError` when the engine ended without saying all it must."""
 
+    @property
+    def stopped(self) -> bool:
+        """Whether it was told to stop, though all may have been said by then."""
+        return self._stopped
+
     def stop(self) -> None:
         """Ask the engine to end within a token, from any thread; the stop reason is then "interrupted"."""
         self._stopped = True
@@ -131,6 +136,8 @@ class Generated:
         self.stop_reason: StopReason | None = None
         """Why it ended; None while it runs."""
         self.usage: Usage | None = None
+        self.error = ""
+        """Why it failed, where it did; the text ends with it."""
 
     @property
     def text(self) -> str:
@@ -144,6 +151,8 @@ class Generated:
 
     def add(self, piece: Piece) -> Piece:
         """Take the next piece; the same, with thoughts and answer told apart."""
+        if piece.stop_reason == "error":
+            self.error = piece.text
         piece = self._split(piece)
         self.stop_reason, self.usage = piece.stop_reason, piece.usage
         self.tokens.extend(piece.tokens)
@@ -218,6 +227,16 @@ class TableGeneration(Worker[tuple[int, Piece]]):
     def _produce(self) -> Iterator[tuple[int, Piece]]:
         for index, piece in self._engine.stream_many(self._requests, self._stop):
             yield index, self.answers[index].add(piece)
+
+    def _check(self) -> None:
+        # What was answered before the engine failed is not lost: only the rest has failed.
+        left = [answer for answer in self.answers if answer.stop_reason is None]
+        if isinstance(self._error, Exception) and len(left) < len(self.answers):
+            reason = str(_explained(self._error))
+            for answer in left:
+                answer.add(Piece(reason, "error", answer.usage or Usage(0, 0, 0, 0.0, 0.0)))
+            self._error = None
+        super()._check()
 
     def _check_whole(self) -> None:
         for answer in self.answers:

@@ -15,7 +15,7 @@ from kaggle_magics.display.bundle import View, join
 from kaggle_magics.display.stream import Show, open_show
 from kaggle_magics.errors import OptionError
 from kaggle_magics.generation.prompt import Prompt
-from kaggle_magics.interpolation import interpolate
+from kaggle_magics.interpolation import Template, interpolate
 from kaggle_magics.magics import saved
 from kaggle_magics.magics.arguments import split
 from kaggle_magics.magics.command import Command
@@ -56,6 +56,8 @@ class Call:
     """What is to be said below the result."""
     values: dict[str, str] = field(default_factory=dict)
     """The fields that were filled in, each with its text."""
+    open: bool = False
+    """Whether the fields of the text and the system text stay: a table's rows fill them."""
 
     @classmethod
     def read(
@@ -149,11 +151,22 @@ class Call:
         """`text` with its fields filled in, unless --raw is given."""
         if getattr(self.options, "raw", False):
             return text
+        if self.open:
+            self.used += Template.of(text).fields
+            return text
         found = interpolate(text, self.names)
         self.used += tuple(name for name in found.used if name not in self.used)
         self.missing += tuple(name for name in found.missing if name not in self.missing)
         self.values.update(found.filled)
         return found.text
+
+    def leave_open(self) -> None:
+        """Take the text and the system text as they were written, their fields not filled in."""
+        self.open, self.used, self.missing, self.values = True, (), (), {}
+        if self.options.system is not None:
+            self.options.system = self._written(self.options.system)
+            self.used += Template.of(self.options.system).fields
+        self.options.text = [self._written(word) for word in self.options.text]
 
     def store(self, result: Any) -> None:
         """Put the result where -o says."""
@@ -194,6 +207,11 @@ class Call:
         filled = words if "--raw" in words else [self._filled(word) for word in words]
         self.words = tuple(pair for pair in zip(words, filled, strict=True) if pair[0] != pair[1])
         self.options = self.command.parser(self.settings.prefix).parse(filled)
+
+    def _written(self, text: str) -> str:
+        """A text of the line with its fields still open; a `$name` was all of it, and stays filled in."""
+        word = saved.written(self, text)
+        return text if _VARIABLE.match(word) else word
 
     def _filled(self, word: str) -> str:
         variable = _VARIABLE.match(word)

@@ -10,12 +10,14 @@ from kaggle_magics.chains.parse import parse
 from kaggle_magics.display.chains import chain_view, chains_view, row_title, step_view, unfinished
 from kaggle_magics.display.results import Chains
 from kaggle_magics.errors import OptionError
+from kaggle_magics.generation.rows import VALUE
 from kaggle_magics.interpolation import interpolate
 from kaggle_magics.magics import saved
 from kaggle_magics.magics.arguments import Parser
 from kaggle_magics.magics.call import Call
 from kaggle_magics.magics.command import command
 from kaggle_magics.magics.options import library_options, sampling_options, system_option, template_option
+from kaggle_magics.magics.over import over_option, read_over
 
 if TYPE_CHECKING:
     from kaggle_magics.chains.run import ChainResult, StepResult
@@ -28,12 +30,7 @@ def _options(parser: Parser) -> None:
     system_option(parser)
     template_option(parser)
     library_options(parser)
-    parser.option(
-        "--over",
-        help="Run once for each: a list in the notebook, or values with commas; NAME=LIST says which field they fill.",
-        metavar="LIST",
-        complete="variable",
-    )
+    over_option(parser, "Run once for each")
 
 
 @command(
@@ -101,31 +98,9 @@ def _view(result: ChainResult | Chains) -> View:
 
 
 def _rows(call: Call, text: str, given: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """One mapping of inputs for each value of --over."""
-    name, equals, values = call.options.over.partition("=")
-    if not equals or not name.isidentifier():
-        name, values = "", call.options.over
-    found = call.names.get(values, None) if values.isidentifier() else None
-    items = [item.strip() for item in values.split(",") if item.strip()] if found is None else _items(values, found)
-    if not items:
-        raise OptionError("--over has nothing to run over: the list is empty.")
-    if not name and all(isinstance(item, Mapping) for item in items):
-        return [dict(item) for item in items]
-    name = name or _open_field(call, text, given)
-    return [{name: item} for item in items]
-
-
-def _items(name: str, value: Any) -> list[Any]:
-    """The values of a variable; a table of pandas gives its rows."""
-    if hasattr(value, "to_dict") and hasattr(value, "columns"):
-        return list(value.to_dict("records"))
-    if isinstance(value, str):
-        return [item.strip() for item in value.split(",") if item.strip()]
-    if isinstance(value, Mapping) or not hasattr(value, "__iter__"):
-        raise OptionError(
-            f"--over {name} is a {type(value).__name__}, not a list.", "Give a list, or values with commas."
-        )
-    return list(value)
+    """One mapping of inputs for each row of --over."""
+    found = read_over(call.options.over, call.names, field=lambda: _open_field(call, text, given))
+    return [{str(name): value for name, value in row.items()} for row in found.rows]
 
 
 def _open_field(call: Call, text: str, given: Mapping[str, Any]) -> str:
@@ -133,6 +108,8 @@ def _open_field(call: Call, text: str, given: Mapping[str, Any]) -> str:
     steps = parse(text)
     known = {**dict.fromkeys((step.name for step in steps), ""), **given}
     names = list(dict.fromkeys(name for step in steps for name in interpolate(step.prompt, known).missing))
+    if VALUE in names:
+        return VALUE
     # A name of the notebook fills its field too, unless it is all there is to run over.
     open_names = [name for name in names if name.isidentifier() and name not in call.names] or names
     if len(open_names) == 1 and open_names[0].isidentifier():

@@ -10,14 +10,17 @@ from kaggle_magics.magics.call import Call
 from kaggle_magics.magics.cell import turn_key
 from kaggle_magics.magics.command import command
 from kaggle_magics.magics.options import prompting_options, thread_options
+from kaggle_magics.magics.prompt_table import prompt_over, table_options
 
 if TYPE_CHECKING:
     from kaggle_magics.generation.answer import Answer
+    from kaggle_magics.generation.table import AnswerTable
 
 
 def _options(parser: Parser) -> None:
     prompting_options(parser)
     thread_options(parser)
+    table_options(parser)
 
 
 @command(
@@ -28,12 +31,15 @@ def _options(parser: Parser) -> None:
         "%%prompt --max-tokens 60\nWhat is the capital of {country}?",
         '%%prompt -s "Answer in one word." --temperature 0.7 --seed 1 -o answer\nWhich colour is the sky?',
         "%%prompt --thread recipes\nAnd which wine goes with it?",
+        "%%prompt --over reviews -o out --max-tokens 5\nIs this review good or bad? {text}",
         'answer = %prompt "What is the capital of Peru?"',
         "%%prompt --save capital --max-tokens 20\nWhat is the capital of {country}?",
         "%prompt --use capital -i country=France",
     ),
 )
-def prompt(call: Call) -> Answer | None:
+def prompt(call: Call) -> Answer | AnswerTable | None:
+    if call.options.over is not None:
+        return prompt_over(call)
     asked = call.prompt()
     session = call.session
     model = session.model(call.options.model)

@@ -90,10 +90,10 @@ def keep(call: Call) -> None:
             raise OptionError("--overwrite goes with --save NAME.")
         return
     library = call.session.prompts
-    text = call.cell() if call.is_cell or call.saved else " ".join(_written(call, word) for word in call.options.text)
+    text = call.cell() if call.is_cell or call.saved else " ".join(written(call, word) for word in call.options.text)
     options = {option: getattr(call.options, option, None) for option in KEPT}
     options = {
-        option: _written(call, value) if isinstance(value, str) else value
+        option: written(call, value) if isinstance(value, str) else value
         for option, value in options.items()
         if value not in _UNSET
     }
@@ -103,7 +103,7 @@ def keep(call: Call) -> None:
     call.notes += (note(f"{'Kept' if was_there else 'Saved'} in {saved.path}{open_fields}."),)
 
 
-def _written(call: Call, text: str) -> str:
+def written(call: Call, text: str) -> str:
     """A text of the line as it was written, before its fields were filled in."""
     for word, filled in reversed(call.words):
         if filled == text:

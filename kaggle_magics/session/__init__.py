@@ -26,6 +26,7 @@ from kaggle_magics.models.request import Filled, Request, Sampling
 from kaggle_magics.session.comparing import ComparingCalls
 from kaggle_magics.session.documents import DocumentCalls
 from kaggle_magics.session.library import LibraryCalls
+from kaggle_magics.session.tables import TableCalls
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -45,7 +46,7 @@ class SessionStatus:
     """Resident memory of this process."""
 
 
-class Session(LibraryCalls, ComparingCalls, DocumentCalls):
+class Session(TableCalls, LibraryCalls, ComparingCalls, DocumentCalls):
     """Loaded models, the current one, collections and the last answer."""
 
     def status(self) -> SessionStatus:
@@ -61,6 +62,7 @@ class Session(LibraryCalls, ComparingCalls, DocumentCalls):
         for name in list(self.loaded):
             self.unload(name)
         self._shelf.close()
+        self._answered.clear()
         self.last = None
         self.threads = Threads()
 

@@ -18,6 +18,7 @@ from kaggle_magics.models.request import Piece, Request
 from kaggle_magics.session.models import ModelCalls
 
 OnPiece = Callable[[int, Piece], None]
+OnAnswer = Callable[[int, Answer], None]
 Kept = TypeVar("Kept", bound=Answer)
 
 
@@ -43,20 +44,42 @@ class GeneratingCalls(ModelCalls):
         return running.answer()
 
     def generate_many(
-        self, requests: Sequence[Request], *, model: str | None = None, on_piece: OnPiece | None = None
+        self,
+        requests: Sequence[Request],
+        *,
+        model: str | None = None,
+        on_piece: OnPiece | None = None,
+        on_answer: OnAnswer | None = None,
+        on_stop: Callable[[], None] | None = None,
     ) -> list[Answer]:
         """Run many requests on a loaded model in as few passes as it can: their answers, in the requests' order.
 
-        `on_piece` gets (index of the request, piece) as they come, in this thread; rows may alternate. A request that
-        fails is an answer with `stop_reason` "error" and the reason as its text. The stop button keeps what is done:
-        answers on their way and those not begun are then "interrupted".
+        `on_piece` gets (index of the request, piece) as they come, in this thread; rows may alternate; `on_answer` gets
+        (index, answer) as each ends, but not after a stop. A request that fails is an answer with `stop_reason`
+        "error" and the reason as its text; so are all that are left when the engine itself fails. The stop button keeps
+        what is done: answers on their way and those not begun are then "interrupted"; `on_stop` is called even where
+        all were done by then.
         """
         loaded = self.model(model)
         requests = [_complete(request, loaded) for request in requests]
         table = TableGeneration(loaded.engine, requests)
+        told: dict[int, Answer] = {}
+
+        def shown(came: tuple[int, Piece]) -> None:
+            index, piece = came
+            if on_piece is not None:
+                on_piece(index, piece)
+            if on_answer is not None and piece.stop_reason is not None:
+                told[index] = answer_of(loaded, requests[index], table.answers[index])
+                on_answer(index, told[index])
+
         with self._alone(loaded, table):
-            table.run(None if on_piece is None else lambda shown: on_piece(*shown))
-        return [answer_of(loaded, request, row) for request, row in zip(requests, table.answers, strict=True)]
+            table.run(shown if on_piece or on_answer else None)
+        if table.stopped and on_stop is not None:
+            on_stop()
+        return [
+            told.get(index) or answer_of(loaded, requests[index], answer) for index, answer in enumerate(table.answers)
+        ]
 
     @contextmanager
     def generating(self, request: Request, *, model: str | None = None) -> Iterator[Running]:

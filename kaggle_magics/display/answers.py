@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from kaggle_magics.display import escape
 from kaggle_magics.display.bundle import View, fold, join, note, seconds
 from kaggle_magics.display.formats import fenced, formatted
+from kaggle_magics.display.values import value_view
 from kaggle_magics.generation.record import output_record
 from kaggle_magics.models.templates.named import NAMED
 
@@ -37,7 +38,7 @@ def answer_view(answer: Answer) -> View:
 
 def body(answer: Answer) -> View:
     """The text of an answer; a sentence of ours where there is none."""
-    return not_begun(answer) or formatted(answer.text, answer.format)
+    return not_begun(answer) or value_view(answer) or formatted(answer.text, answer.format)
 
 
 def not_begun(answer: Answer) -> View | None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from kaggle_magics import wording
 from kaggle_magics.errors import OptionError, did_you_mean
 from kaggle_magics.generation.answer import FORMATS, Answer, Format
+from kaggle_magics.generation.structure import Structure, structure_of
 from kaggle_magics.models.request import Filled, Request, Sampling
 
 
@@ -22,6 +24,10 @@ class Prompt:
     """What of the notebook was filled into the text: for the run card."""
     format: Format = "markdown"
     """How its answers are shown."""
+    structure: Structure | None = None
+    """What its answers have to look like."""
+    constrain_only: bool = False
+    """Answers are held to the structure, but the model is not told of it."""
 
     @classmethod
     def of(
@@ -32,19 +38,60 @@ class Prompt:
         template: str = "auto",
         filled: Filled = (),
         format: Format = "markdown",
+        schema: Any = None,
+        choices: Any = None,
+        regex: Any = None,
+        constrain_only: bool = False,
         **sampling: Any,
     ) -> Prompt:
-        """From a text and options by name (a finished prompt takes none). `OptionError` for what cannot be asked."""
+        """From a text and options by name (a finished prompt takes none). `OptionError` for what cannot be asked.
+
+        `schema` (a pydantic model, a JSON schema, a Python type), `choices` (some texts) or `regex` is what the answer
+        has to be; `Answer.value` is then the object.
+        """
         if isinstance(text, Prompt):
-            if system is not None or template != "auto" or format != "markdown" or sampling:
+            structured = constrain_only or any(value is not None for value in (schema, choices, regex))
+            if system is not None or template != "auto" or format != "markdown" or structured or sampling:
                 raise OptionError("A Prompt has its options already.", "Change it with dataclasses.replace.")
             return text
-        return cls(not_empty(text, "prompt"), system, template, Sampling.of(sampling), filled, check_format(format))
+        options = Sampling.of(sampling)
+        structure = structure_of(schema=schema, choices=choices, regex=regex)
+        if constrain_only and structure is None:
+            raise OptionError(
+                "constrain_only is about a form that the answer is held to, and none is asked for.",
+                "Give --schema, --choices or --regex.",
+            )
+        if structure is not None and options.stop:
+            raise OptionError(
+                f"A stop text would cut an answer off before its {structure.kind} is complete.", "Leave --stop out."
+            )
+        return cls(
+            not_empty(text, "prompt"),
+            system,
+            template,
+            options,
+            filled,
+            check_format(format),
+            structure,
+            constrain_only,
+        )
+
+    @property
+    def words(self) -> str:
+        """The person's turn as the model reads it: the text, and what is said of the answer's structure."""
+        if self.structure is None or self.constrain_only:
+            return self.text
+        return wording.with_instruction(self.text, self.structure.instruction)
 
     def request(self) -> Request:
         """The request an engine is given."""
         return Request.ask(
-            self.text, system=self.system, sampling=self.sampling, template=self.template, filled=self.filled
+            self.words,
+            system=self.system,
+            sampling=self.sampling,
+            template=self.template,
+            constraint=self.structure,
+            filled=self.filled,
         )
 
     def shown(self, answer: Answer) -> Answer:

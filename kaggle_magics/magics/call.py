@@ -19,6 +19,7 @@ from kaggle_magics.interpolation import Template, interpolate
 from kaggle_magics.magics import saved
 from kaggle_magics.magics.arguments import split
 from kaggle_magics.magics.command import Command
+from kaggle_magics.magics.typed_names import typed_choices, typed_schema
 from kaggle_magics.models.request import Sampling
 
 if TYPE_CHECKING:
@@ -109,14 +110,29 @@ class Call:
         """The text with all that the line says about how to answer it (`options.prompting_options`)."""
         text, system = self.text(), self.setting("system") or None
         saved.finish(self)
+        sampling, structure = self.sampling(), self.structure()
+        if structure and not self.options.stop:
+            # The setting is a default for texts; only a stop text that is asked for here would contradict.
+            sampling["stop"] = ()
         return Prompt.of(
             text,
             system=system,
             template=self.setting("template"),
             format=self.setting("format"),
             filled=self.values_filled(),
-            **self.sampling(),
+            **structure,
+            **sampling,
         )
+
+    def structure(self) -> dict[str, Any]:
+        """What the line says the answer has to be, as keyword arguments of `Prompt.of`."""
+        given = {name: getattr(self.options, name) for name in ("schema", "choices", "regex")}
+        asked = {name: value for name, value in given.items() if value is not None}
+        if "schema" in asked:
+            asked["schema"] = typed_schema(asked["schema"], self.names)
+        if "choices" in asked:
+            asked["choices"] = typed_choices(asked["choices"], self.names)
+        return asked | ({"constrain_only": True} if self.options.constrain_only else {})
 
     def values_filled(self) -> tuple[tuple[str, str], ...]:
         """The fields that were filled in until now, each with its text: for the run card."""

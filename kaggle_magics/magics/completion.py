@@ -11,6 +11,7 @@ import kaggle_magics
 from kaggle_magics.errors import KaggleMagicsError
 from kaggle_magics.generation.answer import FORMATS
 from kaggle_magics.magics.command import Command
+from kaggle_magics.magics.typed_names import TYPES
 from kaggle_magics.models.fit.quants import WORDS
 from kaggle_magics.models.kinds import Kind
 from kaggle_magics.models.templates import NAMED
@@ -81,6 +82,10 @@ def _values(source: str, shell: InteractiveShell, words: list[str], symbol: str)
         return _paths(symbol)
     if source == "variable":
         return sorted(name for name in shell.user_ns if name.startswith(symbol) and not name.startswith("_"))
+    if source == "schema":
+        # Out is IPython's own.
+        kinds = (name for name, value in shell.user_ns.items() if isinstance(value, type | dict) and name != "Out")
+        return sorted(name for name in (*kinds, *TYPES) if name.startswith(symbol) and not name.startswith("_"))
     if source not in _SOURCES:
         return []
     low = symbol.casefold()

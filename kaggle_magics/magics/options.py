@@ -97,6 +97,7 @@ def prompting_options(parser: Parser) -> None:
     system_option(parser)
     template_option(parser)
     format_option(parser)
+    structure_options(parser)
     raw_option(parser)
     library_options(parser)
 
@@ -118,6 +119,19 @@ def quant_word(text: str) -> str:
         return checked(text) or "none"
     except OptionError as error:
         raise argparse.ArgumentTypeError(str(error).removeprefix("quant ")) from None
+
+
+def structure_options(parser: Parser) -> None:
+    """What the answer has to be; `Answer.value` is then the object."""
+    parser.option(
+        "--schema",
+        help="What the answer has to be: a pydantic model, a JSON schema or a type by name, or list[str] and the like.",
+        metavar="NAME",
+        complete="schema",
+    )
+    parser.option("--choices", help="The answer is one of these texts, or of a list of this name.", metavar="A,B,C")
+    parser.option("--regex", help="The answer is text that this regular expression matches.", metavar="R")
+    parser.switch("--constrain-only", help="Do not tell the model about the form of its answer in the prompt.")
 
 
 def collection_option(parser: Parser) -> None:

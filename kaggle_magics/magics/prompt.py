@@ -32,6 +32,7 @@ def _options(parser: Parser) -> None:
         '%%prompt -s "Answer in one word." --temperature 0.7 --seed 1 -o answer\nWhich colour is the sky?',
         "%%prompt --thread recipes\nAnd which wine goes with it?",
         "%%prompt --over reviews -o out --max-tokens 5\nIs this review good or bad? {text}",
+        "%%prompt --schema list[str] -o colours\nName three colours.",
         'answer = %prompt "What is the capital of Peru?"',
         "%%prompt --save capital --max-tokens 20\nWhat is the capital of {country}?",
         "%prompt --use capital -i country=France",

@@ -23,6 +23,7 @@ KEPT = (
     "schema",
     "choices",
     "regex",
+    "constrain_only",
     "format",
 )
 """The options that belong to a prompt and are saved with it, where the magic has them: not which model answers, nor

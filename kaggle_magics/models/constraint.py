@@ -7,6 +7,8 @@ ones, and for the mask of the whole vocabulary only when none of those is allowe
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -34,9 +36,19 @@ class Vocabulary(Protocol):
         """A token's text by itself; part of a character shows as U+FFFD."""
         ...
 
+    def token_bytes(self) -> list[bytes]:
+        """What each token adds to an answer's text, in UTF-8; nothing for tokens that only control. One entry a token,
+        for all of them: this takes about a second for a large vocabulary, so whoever asks keeps it."""
+        ...
+
 
 class Matcher(Protocol):
     """Follows one answer. Whether an answer may end is asked of it as whether an end token is allowed."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing can follow but the end: the answer then ends without an end token being computed."""
+        ...
 
     def allows(self, token: int) -> bool:
         """Whether `token` may come next."""
@@ -51,8 +63,34 @@ class Matcher(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class ServerForm:
+    """A constraint as servers take one: a JSON schema of an object, as OpenAI wants it."""
+
+    schema: Mapping[str, Any]
+    strict: bool
+    """Whether the schema keeps OpenAI's rules for `strict`."""
+    wrapped: bool
+    """Whether the object only holds what was asked for, which is no object itself."""
+
+
 class Constraint(Protocol):
     """What the answers to a request must obey. Safe to use for several answers at once."""
+
+    @property
+    def keeps_space(self) -> bool:
+        """Whether white space at the beginning of an answer is part of it, for every template."""
+        ...
+
+    @property
+    def server_form(self) -> ServerForm:
+        """The same for servers, which do the constraining themselves."""
+        ...
+
+    @property
+    def key(self) -> str:
+        """A text that is equal where the constraint is, also in another process."""
+        ...
 
     def begin(self, vocabulary: Vocabulary) -> Matcher:
         """A matcher at the beginning of an answer."""

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from kaggle_magics.errors import DoesNotFit
+from kaggle_magics.errors import DoesNotFit, StructureError
 from kaggle_magics.generation.answer import Answer
 from kaggle_magics.generation.running import Running, answer_of
+from kaggle_magics.generation.structure import structured
 from kaggle_magics.generation.worker import Generation, TableGeneration, Worker
 from kaggle_magics.generation.worker import OnText as OnText
 from kaggle_magics.models.loaded import LoadedModel
@@ -38,10 +39,18 @@ class GeneratingCalls(ModelCalls):
         on_text: OnText | None = None,
         on_reasoning: OnText | None = None,
     ) -> Answer:
-        """Run one request on a loaded model; every other call that asks is made of this one."""
+        """Run one request on a loaded model; every other call that asks is made of this one.
+
+        An answer that does not reach the structure it was asked for raises `StructureError`, and is kept as the last.
+        """
         with self.generating(request, model=model) as running:
             running.generation.run(on_text, on_reasoning)
-        return running.answer()
+        try:
+            return structured(request, running.answer())
+        except StructureError as error:
+            # What was said is not lost with it.
+            self._keep(error.answer)
+            raise
 
     def generate_many(
         self,
@@ -58,7 +67,8 @@ class GeneratingCalls(ModelCalls):
         (index, answer) as each ends, but not after a stop. A request that fails is an answer with `stop_reason`
         "error" and the reason as its text; so are all that are left when the engine itself fails. The stop button keeps
         what is done: answers on their way and those not begun are then "interrupted"; `on_stop` is called even where
-        all were done by then.
+        all were done by then. A row that was cut off before it had the structure it was asked for keeps its text and
+        "length", and has no value.
         """
         loaded = self.model(model)
         requests = [_complete(request, loaded) for request in requests]
@@ -70,7 +80,7 @@ class GeneratingCalls(ModelCalls):
             if on_piece is not None:
                 on_piece(index, piece)
             if on_answer is not None and piece.stop_reason is not None:
-                told[index] = answer_of(loaded, requests[index], table.answers[index])
+                told[index] = _row(requests[index], answer_of(loaded, requests[index], table.answers[index]))
                 on_answer(index, told[index])
 
         with self._alone(loaded, table):
@@ -78,7 +88,8 @@ class GeneratingCalls(ModelCalls):
         if table.stopped and on_stop is not None:
             on_stop()
         return [
-            told.get(index) or answer_of(loaded, requests[index], answer) for index, answer in enumerate(table.answers)
+            told.get(index) or _row(requests[index], answer_of(loaded, requests[index], answer))
+            for index, answer in enumerate(table.answers)
         ]
 
     @contextmanager
@@ -107,6 +118,16 @@ class GeneratingCalls(ModelCalls):
     def _keep(self, answer: Kept) -> Kept:
         self.last = answer
         return answer
+
+
+def _row(request: Request, answer: Answer) -> Answer:
+    """A row's answer with its value; one that has another structure than was asked for failed."""
+    try:
+        return structured(request, answer)
+    except StructureError as error:
+        if answer.stop_reason == "length":
+            return answer
+        return replace(answer, stop_reason="error", text=str(error))
 
 
 def _complete(request: Request, loaded: LoadedModel) -> Request:

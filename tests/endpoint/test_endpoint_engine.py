@@ -125,12 +125,6 @@ def test_text_as_it_is_and_named_templates_are_completions(server: Any, ask: Any
         ask(engine, template="chatmel")
 
 
-def test_a_response_format_is_handed_on(server: Any) -> None:
-    form = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object"}}}
-    list(server.connect().stream(Request.ask("Hi"), threading.Event(), response_format=form))
-    assert server.asked[0].body["response_format"] == form
-
-
 def test_reasoning_is_kept_apart_from_the_answer(server: Any) -> None:
     def think(exchange: Any) -> None:
         exchange.begin_stream()

@@ -458,6 +458,9 @@ def test_rows_draw_by_their_own_seed(monkeypatch: pytest.MonkeyPatch) -> None:
 class Only:
     """Allows one text and then the end; counts what it is asked."""
 
+    keeps_space = True
+    finished = False
+
     def __init__(self, text: str) -> None:
         self.tokens = [byte + 2 for byte in text.encode()] + [END]
         self.asked: list[int] = []

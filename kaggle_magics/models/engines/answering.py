@@ -43,7 +43,8 @@ class Answering:
         self._decoder, self._stops = model.decoder(prompt), StopStrings(request.sampling.stop)
         self._logprobs = request.logprobs
         self._told: list[TokenProbability] = []
-        self._before_text = is_chat
+        # The white space between a template's last words and the answer belongs to the template.
+        self._before_text = is_chat if request.constraint is None else not request.constraint.keeps_space
         self._generated = 0
         self._started = started
         self._first = 0.0
@@ -65,6 +66,8 @@ class Answering:
         shown = self._stops.feed(self._text(self._decoder.feed(token)))
         if self._stops.found:
             self.reason = "stop_sequence"
+        elif self._sampler.finished:
+            self.reason = "end"
         elif self._generated >= self.most:
             self.reason = "length"
         return Piece(shown, tokens=self._take_told()) if shown else None
@@ -89,7 +92,6 @@ class Answering:
 
     def _text(self, text: str) -> str:
         if self._before_text:
-            # The white space between a template's last words and the answer belongs to the template.
             text = text.lstrip()
             self._before_text = not text
         return text

@@ -38,6 +38,11 @@ class Sampler:
         self._random = np.random.default_rng(sampling.seed)
         self._matcher = matcher
 
+    @property
+    def finished(self) -> bool:
+        """Whether the matcher lets nothing follow what was chosen."""
+        return self._matcher is not None and self._matcher.finished
+
     def choose(self, logits: Logits) -> int:
         """The next token's id from logits of shape (vocabulary,).
 

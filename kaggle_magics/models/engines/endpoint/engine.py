@@ -23,7 +23,7 @@ from kaggle_magics.models.engines.endpoint.http import (
     retry_after,
 )
 from kaggle_magics.models.engines.endpoint.many import BrokenOff, many
-from kaggle_magics.models.engines.endpoint.payload import DROPPABLE, payload, prompt_text
+from kaggle_magics.models.engines.endpoint.payload import DROPPABLE, payload, prompt_text, response_formats
 from kaggle_magics.models.engines.endpoint.reference import EndpointReference, key_for
 from kaggle_magics.models.engines.endpoint.refusals import Refusal, explain, read_refusal
 from kaggle_magics.models.engines.endpoint.tokens import TokenCounter, estimate, estimate_messages
@@ -68,6 +68,8 @@ class EndpointEngine:
         self._without: set[str] = set()
         """Parameters that the server turned out not to take, and can do without."""
         self._renamed: dict[str, str] = {}
+        self._form = 0
+        """Which form of `response_format` the server takes (`payload.response_formats`)."""
         self._facts = EngineFacts(
             engine="endpoint",
             library=str(self.reference),
@@ -95,22 +97,22 @@ class EndpointEngine:
     def close(self) -> None:
         self._client = None
 
-    def stream(
-        self, request: Request, stop: threading.Event, *, response_format: Mapping[str, Any] | None = None
-    ) -> Iterator[Piece]:
+    def stream(self, request: Request, stop: threading.Event) -> Iterator[Piece]:
         """Answer a request; see `Engine.stream`.
 
-        Stopping closes the connection, also while the server has not yet begun. `response_format` goes to the server
-        as it is (`{"type": "json_schema", ...}`). An answer that breaks off raises `EngineError` after the text so far.
+        Stopping closes the connection, also while the server has not yet begun. A constraint is the server's to keep,
+        as far as it can (`response_format`); whoever asked checks the answer. An answer that breaks off raises
+        `EngineError` after the text so far.
         """
         client = self._open()
         started = time.perf_counter()
-        path, body = payload(request, self._model, response_format=response_format)
+        path, body = payload(request, self._model)
+        forms = response_formats(request.constraint)
         tally, stops = _Tally(started), StopStrings(request.sampling.stop)
         reason: StopReason | None = None
         exchange: Exchange | None = None
         try:
-            exchange, events = self._begin(client, path, body, stop)
+            exchange, events = self._begin(client, path, body, forms, stop)
             for chunk in events:
                 tally.add(chunk)
                 if chunk.finish:
@@ -151,15 +153,24 @@ class EndpointEngine:
         return self._client
 
     def _begin(
-        self, client: Client, path: str, body: dict[str, Any], stop: threading.Event
+        self,
+        client: Client,
+        path: str,
+        body: dict[str, Any],
+        forms: Sequence[Mapping[str, Any] | None],
+        stop: threading.Event,
     ) -> tuple[Exchange, Iterator[Chunk]]:
-        """Send until a server begins to answer: retries, and parameters it does not know left out.
+        """Send until a server begins to answer: retries, parameters it does not know left out, and the first of the
+        `forms` of an answer that it takes.
 
         Raises `Cancelled`, and `KaggleMagicsError` for what no other try would mend.
         """
         retry = Retry(client.limits, random.random)
+        at = min(self._form, len(forms) - 1)
         while True:
             sent = self._adapted(body)
+            if (form := forms[at]) is not None:
+                sent["response_format"] = form
             exchange = client.send("POST", f"{self.reference.url}/{path}", sent)
             try:
                 head = exchange.head(stop)
@@ -178,6 +189,12 @@ class EndpointEngine:
                 exchange.close()
                 raise
             exchange.close()
+            if refusal.is_about_form and at + 1 < len(forms):
+                at += 1
+                if refusal.parameter == "response_format":
+                    # It is not this schema that it does not take.
+                    self._form = at
+                continue
             if self._adapt(refusal, sent):
                 continue
             if refusal.again and retry.wait(stop, retry_after(head.headers)):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
+from kaggle_magics.models.constraint import Constraint
 from kaggle_magics.models.request import Request, Sampling, conversation_text
 from kaggle_magics.models.templates import render
 
@@ -12,9 +12,7 @@ DROPPABLE = frozenset({"stream_options", "seed"})
 """What a server may do without: usage is then estimated, and a seed is only a wish to any endpoint."""
 
 
-def payload(
-    request: Request, model: str, *, response_format: Mapping[str, Any] | None = None
-) -> tuple[str, dict[str, Any]]:
+def payload(request: Request, model: str) -> tuple[str, dict[str, Any]]:
     """Path below the base address, and body.
 
     Template "auto" leaves the template to the server (`chat/completions`); "none" and named ones send the finished
@@ -22,13 +20,29 @@ def payload(
     """
     body: dict[str, Any] = {"model": model, "stream": True, "stream_options": {"include_usage": True}}
     body |= sampling_options(request.sampling)
-    if response_format is not None:
-        body["response_format"] = dict(response_format)
     if request.template == "auto":
         body["messages"] = [{"role": message.role, "content": _valid(message.content)} for message in request.messages]
         return "chat/completions", body
     body["prompt"] = _valid(prompt_text(request))
     return "completions", body
+
+
+def response_formats(constraint: Constraint | None) -> list[dict[str, Any] | None]:
+    """What to ask for as `response_format`, for servers that know less and less of it; None is nothing.
+
+    OpenAI's form, which vLLM, llama-server and most others know; that of llama-cpp-python's server; any JSON object. A
+    server that takes none of them is asked in the prompt's words alone.
+    """
+    if constraint is None:
+        return [None]
+    form = constraint.server_form
+    named = {"name": "answer", "schema": dict(form.schema), "strict": form.strict}
+    forms: list[dict[str, Any] | None] = [
+        {"type": "json_schema", "json_schema": named},
+        {"type": "json_object", "schema": dict(form.schema)},
+    ]
+    # Without its schema a server does not know what a value is to be wrapped in.
+    return [*forms, None] if form.wrapped else [*forms, {"type": "json_object"}, None]
 
 
 def prompt_text(request: Request) -> str:

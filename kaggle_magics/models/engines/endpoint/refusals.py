@@ -20,6 +20,9 @@ _UNKNOWN = re.compile(
     r"|not permitted|not allowed|does not support|use '",
     re.IGNORECASE,
 )
+_FORM = re.compile(
+    r"response_format|json_schema|json_object|json schema|structured output|grammar|schema", re.IGNORECASE
+)
 _CONTEXT = re.compile(
     r"context.{0,20}(length|window|size|limit)|maximum context|exceed.{0,40}(context|tokens|n_ctx)"
     r"|prompt.{0,20}too long|too many tokens|n_ctx",
@@ -50,6 +53,12 @@ class Refusal:
             self.status in (400, 413, 422, 500) and bool(_CONTEXT.search(self.message))
         )
 
+    @property
+    def is_about_form(self) -> bool:
+        """Whether it is the form asked of the answer that the server does not take."""
+        about = self.parameter == "response_format" or _FORM.search(f"{self.message} {self.parameter}")
+        return self.status in (400, 422, 500, 501) and bool(about)
+
     def unknown_parameters(self, sent: Sequence[str]) -> list[str]:
         """The parameters among `sent` that the server does not take, if that is what it complains of."""
         if self.status not in (400, 422, 500) or not _UNKNOWN.search(f"{self.message} {self.code}"):
@@ -73,9 +82,10 @@ def read_refusal(head: Head, body: bytes) -> Refusal:
         # FastAPI's list of what it could not validate.
         first = error["detail"][0]
         place = first.get("loc") if isinstance(first, dict) else None
-        name = str(place[-1]) if isinstance(place, list) and place else ""
-        said = f"{first.get('msg', '')} ({name})" if isinstance(first, dict) else error_text(first)
-        return Refusal(head.status, said, str(first.get("type", "")) if isinstance(first, dict) else "", name, False)
+        path = [str(part) for part in place if part != "body"] if isinstance(place, list) else []
+        said = f"{first.get('msg', '')} ({path[-1] if path else ''})" if isinstance(first, dict) else error_text(first)
+        kind = str(first.get("type", "")) if isinstance(first, dict) else ""
+        return Refusal(head.status, said, kind, path[0] if path else "", False)
     fields: Mapping[str, Any] = error if isinstance(error, dict) else {}
     code = fields.get("code") if isinstance(fields.get("code"), str) else fields.get("type")
     return Refusal(

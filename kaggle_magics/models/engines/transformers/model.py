@@ -34,6 +34,7 @@ from kaggle_magics.models.engines.transformers.cache import (
     view,
 )
 from kaggle_magics.models.engines.transformers.growing import Growth, layer_class
+from kaggle_magics.models.engines.transformers.vocabulary import token_bytes
 from kaggle_magics.models.fit.machine import this_machine
 
 CHUNK = 256
@@ -86,6 +87,9 @@ class TransformersModel:
 
     def token_text(self, token: int) -> str:
         return str(self.tokenizer.decode([token], clean_up_tokenization_spaces=False))
+
+    def token_bytes(self) -> list[bytes]:
+        return token_bytes(self.tokenizer, self.size)
 
     def encode(self, text: str, *, add_special: bool) -> list[int]:
         return list(self.tokenizer(text, add_special_tokens=add_special, verbose=False)["input_ids"])

@@ -26,6 +26,9 @@ EXTRA_OF = {
     "llguidance": "structured",
     "jsonschema": "structured",
     "ipywidgets": "widgets",
+    "PIL": "images",
+    "PIL.Image": "images",
+    "PIL.ImageOps": "images",
     "pandas": "all",
     "huggingface_hub": "transformers",
 }

@@ -94,6 +94,11 @@ def interpolate(text: str, namespace: Mapping[str, Any]) -> Interpolated:
     return Template.of(text).fill(namespace)
 
 
+def is_path(text: str) -> bool:
+    """Whether a text reads like a field without its braces: `row["city"]`."""
+    return re.fullmatch(_PATH, text) is not None
+
+
 def name_of(path: str) -> str:
     """The name that a field begins with."""
     name = re.match(r"\w+", path)

@@ -30,10 +30,11 @@ class ScriptedEngine:
         *,
         context_length: int = 4096,
         seconds_per_token: float = 0.0,
+        takes_images: bool = False,
     ) -> None:
         self._script = list(script)
         self._seconds_per_token = seconds_per_token
-        self.facts = EngineFacts("scripted", "kaggle_magics.testing", "cpu", "text", context_length)
+        self.facts = EngineFacts("scripted", "kaggle_magics.testing", "cpu", "text", context_length, takes_images)
         self.requests: list[Request] = []
         self.closed = False
 

@@ -97,3 +97,19 @@ def regex_instruction(regex: str) -> str:
 def with_instruction(text: str, instruction: str) -> str:
     """A prompt, and below it what is said about the form of its answer."""
     return f"{text.rstrip()}\n\n{instruction}"
+
+
+def attachment(name: str, what: str, body: str = "", left_out: str = "") -> str:
+    """One attachment in words: its name, what it is, what it holds, and what of that there was no room for."""
+    head = f"{name} is {what}{':' if body else '.'}"
+    return "\n".join(filter(None, (head, body, f"(Left out of {name}: {left_out}.)" if left_out else "")))
+
+
+def attachment_block(attachments: Iterable[str]) -> str:
+    """All attachments in words, one blank line between two."""
+    return "\n\n".join(attachments)
+
+
+def with_attachments(block: str, text: str) -> str:
+    """The user turn of a prompt with attachments: these first, so that the question is what was read last."""
+    return f"{block}\n\n{text}" if block else text

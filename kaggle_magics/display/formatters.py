@@ -32,6 +32,7 @@ VIEWS = {
     "kaggle_magics.display.results.Hits": "documents.hits_view",
     "kaggle_magics.display.results.Collections": "documents.collections_view",
     "kaggle_magics.display.results.Chains": "chains.chains_view",
+    "kaggle_magics.generation.attachments.attach.Attached": "attachments.attached_view",
     "kaggle_magics.display.results.Prompts": "library.prompts_view",
     "kaggle_magics.generation.prompt_file.SavedPrompt": "library.saved_view",
     "kaggle_magics.display.results.Overview": "overview.overview_view",

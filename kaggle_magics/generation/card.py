@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from kaggle_magics.errors import OptionError
-from kaggle_magics.models.request import Message, Sampling
+from kaggle_magics.models.request import Image, Message, Sampling
 
 FORMAT = 1
 """Of a card as JSON. A new field needs no new format; a changed meaning does."""
@@ -92,7 +92,7 @@ class RunCard:
             raise newer("run card", form)
         try:
             known = {name: value for name, value in found.items() if name in cls.__dataclass_fields__}
-            known["messages"] = tuple(_made(Message, message) for message in known["messages"])
+            known["messages"] = tuple(map(_message, known["messages"]))
             known["sampling"] = _made(Sampling, {**known["sampling"], "stop": tuple(known["sampling"]["stop"])})
             known["filled"] = tuple((str(name), str(text)) for name, text in dict(known.get("filled", {})).items())
             if known.get("thread") is not None:
@@ -134,6 +134,12 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if value - value == 0.0 else None
     return value
+
+
+def _message(found: Mapping[str, Any]) -> Message:
+    """A turn; of its images only the hashes were written, so that they come back without data and cannot be sent."""
+    images = tuple(_made(Image, {**image, "data": b""}) for image in found.get("images", ()))
+    return _made(Message, {**found, "images": images})  # type: ignore[no-any-return]
 
 
 def _made(kind: Any, found: Mapping[str, Any]) -> Any:

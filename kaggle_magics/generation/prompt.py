@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kaggle_magics import wording
 from kaggle_magics.errors import OptionError, did_you_mean
 from kaggle_magics.generation.answer import FORMATS, Answer, Format
 from kaggle_magics.generation.structure import Structure, structure_of
 from kaggle_magics.models.request import Filled, Request, Sampling
+
+if TYPE_CHECKING:
+    from kaggle_magics.generation.attachments.attach import Attached
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,8 @@ class Prompt:
     """What its answers have to look like."""
     constrain_only: bool = False
     """Answers are held to the structure, but the model is not told of it."""
+    attached: Attached | None = None
+    """What stands before the text: objects and files in words, and images."""
 
     @classmethod
     def of(
@@ -42,6 +47,7 @@ class Prompt:
         choices: Any = None,
         regex: Any = None,
         constrain_only: bool = False,
+        attached: Attached | None = None,
         **sampling: Any,
     ) -> Prompt:
         """From a text and options by name (a finished prompt takes none). `OptionError` for what cannot be asked.
@@ -51,7 +57,8 @@ class Prompt:
         """
         if isinstance(text, Prompt):
             structured = constrain_only or any(value is not None for value in (schema, choices, regex))
-            if system is not None or template != "auto" or format != "markdown" or structured or sampling:
+            changed = system is not None or template != "auto" or format != "markdown" or attached is not None
+            if changed or structured or sampling:
                 raise OptionError("A Prompt has its options already.", "Change it with dataclasses.replace.")
             return text
         options = Sampling.of(sampling)
@@ -74,14 +81,17 @@ class Prompt:
             check_format(format),
             structure,
             constrain_only,
+            attached,
         )
 
     @property
     def words(self) -> str:
-        """The person's turn as the model reads it: the text, and what is said of the answer's structure."""
-        if self.structure is None or self.constrain_only:
-            return self.text
-        return wording.with_instruction(self.text, self.structure.instruction)
+        """The person's turn as the model reads it: what is attached, the text, and what is said of the answer's
+        structure."""
+        text = self.text
+        if self.structure is not None and not self.constrain_only:
+            text = wording.with_instruction(text, self.structure.instruction)
+        return wording.with_attachments(self.attached.text, text) if self.attached else text
 
     def request(self) -> Request:
         """The request an engine is given."""
@@ -92,6 +102,7 @@ class Prompt:
             template=self.template,
             constraint=self.structure,
             filled=self.filled,
+            images=self.attached.images if self.attached else (),
         )
 
     def shown(self, answer: Answer) -> Answer:

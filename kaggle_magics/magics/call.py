@@ -16,7 +16,7 @@ from kaggle_magics.display.stream import Show, open_show
 from kaggle_magics.errors import OptionError
 from kaggle_magics.generation.prompt import Prompt
 from kaggle_magics.interpolation import Template, interpolate
-from kaggle_magics.magics import saved
+from kaggle_magics.magics import attaching, saved
 from kaggle_magics.magics.arguments import split
 from kaggle_magics.magics.command import Command
 from kaggle_magics.magics.typed_names import typed_choices, typed_schema
@@ -53,6 +53,8 @@ class Call:
     """What --use names."""
     words: tuple[tuple[str, str], ...] = ()
     """Words of the line as they were written, and with their fields filled in, where that differs."""
+    before: tuple[View, ...] = ()
+    """What is to be shown above the result, and before there is one."""
     notes: tuple[View, ...] = ()
     """What is to be said below the result."""
     values: dict[str, str] = field(default_factory=dict)
@@ -120,6 +122,7 @@ class Call:
             template=self.setting("template"),
             format=self.setting("format"),
             filled=self.values_filled(),
+            attached=attaching.attached(self),
             **structure,
             **sampling,
         )
@@ -208,18 +211,20 @@ class Call:
                     print(hint.text)
             return result
         with open_show(self.shell) as output:
+            if self.before:
+                output.part_done(join("before", self.before))
             output.begin(label)
             result = work(output)
             self.store(result)
             hint = join("hints", [fields_note(self._from_notebook(), self.missing), *self.notes])
-            output.finish(join("result", [draw(result), hint]), rest=join("rest", [rest(result), hint]))
+            output.finish(join("result", [*self.before, draw(result), hint]), rest=join("rest", [rest(result), hint]))
         return None
 
     def _from_notebook(self) -> list[str]:
         return [name for name in self.used if re.split(r"[.\[]", name)[0] not in self.given]
 
     def _parse(self, words: list[str]) -> None:
-        self.used = self.missing = ()
+        self.used, self.missing, self.values = (), (), {}
         filled = words if "--raw" in words else [self._filled(word) for word in words]
         self.words = tuple(pair for pair in zip(words, filled, strict=True) if pair[0] != pair[1])
         self.options = self.command.parser(self.settings.prefix).parse(filled)

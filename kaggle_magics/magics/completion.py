@@ -80,6 +80,10 @@ def _values(source: str, shell: InteractiveShell, words: list[str], symbol: str)
         return [word for word in _WORDS[source] if word.startswith(symbol)]
     if source == "path":
         return _paths(symbol)
+    if source == "attachment":
+        # The last of the names with commas between.
+        before, comma, last = symbol.rpartition(",")
+        return [f"{before}{comma}{name}" for name in (*_values("variable", shell, words, last), *_paths(last))]
     if source == "variable":
         return sorted(name for name in shell.user_ns if name.startswith(symbol) and not name.startswith("_"))
     if source == "schema":

@@ -90,6 +90,24 @@ def library_options(parser: Parser) -> None:
     )
 
 
+def attach_options(parser: Parser) -> None:
+    """Objects and files that go with the text (`magics.attaching`)."""
+    parser.option(
+        "--attach",
+        help="Variables and files, with commas between: described in words, or sent as images to models that take them;"
+        " may be given again.",
+        repeat=True,
+        metavar="NAME,...",
+        complete="attachment",
+    )
+    parser.option(
+        "--attach-tokens",
+        help="Most tokens for what is attached (default: a quarter of the context, at most 4096).",
+        type=whole,
+        metavar="N",
+    )
+
+
 def prompting_options(parser: Parser) -> None:
     """All that `Call.prompt` reads: a text, and how it is to be answered."""
     text_argument(parser)
@@ -100,6 +118,7 @@ def prompting_options(parser: Parser) -> None:
     structure_options(parser)
     raw_option(parser)
     library_options(parser)
+    attach_options(parser)
 
 
 def thread_options(parser: Parser) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -16,11 +17,35 @@ Filled = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Image:
+    """An image that goes with a turn, equal by its content."""
+
+    data: bytes = field(repr=False)
+    """The file: PNG, JPEG or WebP. Empty where only a run card tells of it."""
+    media_type: str
+    """Such as "image/png"."""
+    name: str = ""
+    width: int = 0
+    """Pixels."""
+    height: int = 0
+
+    @property
+    def digest(self) -> str:
+        """What tells it from other images, in a short text."""
+        return hashlib.blake2b(self.data, digest_size=16).hexdigest()
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.media_type}, {self.width} x {self.height} pixels, {len(self.data):,} bytes)"
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One turn of a conversation."""
 
     role: Role
     content: str
+    images: tuple[Image, ...] = ()
+    """What the model sees before it reads the text; for models that take images only (`EngineFacts.takes_images`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +128,12 @@ class Request:
         constraint: Constraint | None = None,
         logprobs: int | None = None,
         filled: Filled = (),
+        images: tuple[Image, ...] = (),
     ) -> Request:
         """A request of one user turn, after an optional system text."""
         turns = [Message("system", system)] if system else []
-        return cls((*turns, Message("user", text)), sampling or Sampling(), template, constraint, logprobs, filled)
+        turns.append(Message("user", text, images))
+        return cls(tuple(turns), sampling or Sampling(), template, constraint, logprobs, filled)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from kaggle_magics.errors import DoesNotFit, StructureError
+from kaggle_magics.errors import DoesNotFit, OptionError, StructureError
 from kaggle_magics.generation.answer import Answer
 from kaggle_magics.generation.running import Running, answer_of
 from kaggle_magics.generation.structure import structured
@@ -130,9 +130,23 @@ def _row(request: Request, answer: Answer) -> Answer:
         return replace(answer, stop_reason="error", text=str(error))
 
 
+def check_images(request: Request, loaded: LoadedModel) -> None:
+    """Raise `OptionError` where a request has images and the model takes none, before anything is computed."""
+    images = [image for message in request.messages for image in message.images]
+    names = [image.name for image in images]
+    if lost := [image.name for image in images if not image.data]:
+        raise OptionError(f"The image {lost[0]} is no more at hand: run cards hold only its hash.", "Attach it again.")
+    if names and not loaded.facts.takes_images:
+        raise OptionError(
+            f"{loaded.name} takes no images ({', '.join(names)}).",
+            "Load an image-text model, or ask a server that has one: %llm_load openai:URL#model",
+        )
+
+
 def _complete(request: Request, loaded: LoadedModel) -> Request:
     """The request as it will run: the model's template, and a seed, so that the run card can say how to get the same
     answer again."""
+    check_images(request, loaded)
     if request.template == "auto":
         request = replace(request, template=loaded.template)
     if request.sampling.seed is None:

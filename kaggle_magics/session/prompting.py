@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from kaggle_magics.errors import OptionError
 from kaggle_magics.generation.answer import Answer
 from kaggle_magics.generation.conversation import TurnKey
 from kaggle_magics.generation.prompt import Prompt
+from kaggle_magics.session.attaching import AttachingCalls
 from kaggle_magics.session.conversations import ConversationCalls
 from kaggle_magics.session.generating import OnText
 
 
-class PromptingCalls(ConversationCalls):
+class PromptingCalls(AttachingCalls, ConversationCalls):
     """The part of a `Session` that prompts."""
 
     def prompt(
@@ -23,11 +25,15 @@ class PromptingCalls(ConversationCalls):
         thread: str | None = None,
         new: bool = False,
         turn: str | TurnKey | None = None,
+        attach: Any = None,
+        attach_tokens: int | None = None,
         on_text: OnText | None = None,
         on_reasoning: OnText | None = None,
         **options: Any,
     ) -> Answer:
         """Ask a loaded model. `options` are those of `Prompt.of`, and the fields of `Sampling`.
+
+        `attach` are objects and files that go with the text, described in at most `attach_tokens` tokens (`describe`).
 
         `thread` names a conversation: its earlier turns are sent too, as far as they fit into the context, and its
         system text where none is given; `new` starts it over. `turn` is a name for this turn: when a turn of that name
@@ -36,6 +42,8 @@ class PromptingCalls(ConversationCalls):
         early: its `stop_reason` is then "interrupted".
         """
         prompt = Prompt.of(text, **options)
+        if attach is not None:
+            prompt = replace(prompt, attached=self.describe(attach, tokens=attach_tokens, model=model))
         shown = {"on_text": on_text, "on_reasoning": on_reasoning}
         if thread is not None:
             key = TurnKey(turn) if isinstance(turn, str) else turn

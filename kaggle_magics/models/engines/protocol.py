@@ -23,6 +23,8 @@ class EngineFacts:
     """Weights as they lie in memory: "float32", "bfloat16", "Q8_0"."""
     context_length: int
     """Tokens of prompt and answer together."""
+    takes_images: bool = False
+    """Whether it takes images beside text; a server's model is taken to, until the server refuses."""
 
 
 class Engine(Protocol):

@@ -1,0 +1,33 @@
+"""How a session describes what goes with a prompt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kaggle_magics.errors import OptionError
+from kaggle_magics.generation.attachments.attach import Attached, attach, budget, named
+from kaggle_magics.session.generating import GeneratingCalls
+
+
+class AttachingCalls(GeneratingCalls):
+    """The part of a `Session` that looks at live objects and files."""
+
+    def describe(self, things: Any, *, tokens: int | None = None, model: str | None = None) -> Attached:
+        """Objects and files as a model gets them: `session.prompt(..., attach=things)` does the same.
+
+        `things` is a mapping of names to objects, or an object, or a list of them; a text or a path names a file.
+        Frames, arrays, containers, functions, text files and the like are described in words, in at most `tokens`
+        tokens of the model together (by default a quarter of its context, at most 4096), split fairly. Image files, PIL
+        images and, where the model takes images, figures are images. Raises `OptionError` for a file that is not
+        there, `DocumentError` for one that cannot be read.
+        """
+        loaded = self.model(model)
+        found = named(things)
+        if not found:
+            raise OptionError("There is nothing to attach: the list is empty.")
+        return attach(
+            found,
+            count_tokens=loaded.count_tokens,
+            tokens=budget(loaded.facts.context_length) if tokens is None else tokens,
+            takes_images=loaded.facts.takes_images,
+        )

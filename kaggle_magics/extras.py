@@ -27,8 +27,6 @@ EXTRA_OF = {
     "jsonschema": "structured",
     "ipywidgets": "widgets",
     "PIL": "images",
-    "PIL.Image": "images",
-    "PIL.ImageOps": "images",
     "pandas": "all",
     "huggingface_hub": "transformers",
 }
@@ -45,6 +43,7 @@ def installed(module: str) -> bool:
 
 def install_line(module: str) -> str:
     """The command that installs what brings `module`."""
+    module = module.partition(".")[0]
     extra = EXTRA_OF.get(module)
     return f"%pip install 'kaggle-magics[{extra}]'" if extra else f"%pip install {module}"
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from kaggle_magics.display import escape
 from kaggle_magics.display.bundle import View, fold, join, note, seconds
 from kaggle_magics.display.formats import fenced, formatted
+from kaggle_magics.display.tokens import doubts, probabilities_view
 from kaggle_magics.display.values import value_view
 from kaggle_magics.generation.record import output_record
 from kaggle_magics.models.templates.named import NAMED
@@ -36,8 +37,15 @@ def answer_view(answer: Answer) -> View:
     return join("answer", [thoughts(answer), body(answer), footer(answer)])
 
 
+def below(answer: Answer) -> View:
+    """What stands below an answer's text."""
+    return join("below", [doubts(answer.tokens), footer(answer)])
+
+
 def body(answer: Answer) -> View:
     """The text of an answer; a sentence of ours where there is none."""
+    if answer.tokens:
+        return probabilities_view(answer)
     return not_begun(answer) or value_view(answer) or formatted(answer.text, answer.format)
 
 

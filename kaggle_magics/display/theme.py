@@ -60,10 +60,39 @@ font-size:.85em;text-decoration:none;line-height:1.35}}
 .km-root ins{{text-decoration:underline 2px;text-underline-offset:2px;font-weight:600}}
 """
 
+# Shades of one colour for how likely a token was, hues for where it comes from; each with an underline of its own.
+_TOKENS = """
+.km-root .km-tokens{font-family:var(--jp-code-font-family,ui-monospace,monospace);font-size:.93em;line-height:1.9;
+white-space:pre-wrap;overflow-wrap:anywhere;tab-size:4}
+.km-root .km-t{--km-h:rgb(217,95,2);padding:.12em 0;border-radius:2px;text-decoration-thickness:2px;
+text-underline-offset:.3em;text-decoration-skip-ink:none;text-decoration-color:var(--km-h);
+box-shadow:inset 1px 0 0 0 var(--km-line)}
+.km-root .km-p1{background:rgba(217,95,2,.1);text-decoration-line:underline;text-decoration-style:dotted}
+.km-root .km-p2{background:rgba(217,95,2,.2);text-decoration-line:underline;text-decoration-style:dashed}
+.km-root .km-p3{background:rgba(217,95,2,.32);text-decoration-line:underline}
+.km-root .km-p4{background:rgba(217,95,2,.46);text-decoration-line:underline;text-decoration-style:double}
+.km-root .km-o-template{--km-h:rgb(125,125,125);background:rgba(125,125,125,.13)}
+.km-root .km-o-system{--km-h:rgb(124,77,200);background:rgba(124,77,200,.17);text-decoration-line:underline}
+.km-root .km-o-history{--km-h:rgb(0,137,123);background:rgba(0,137,123,.17);text-decoration-line:underline;
+text-decoration-style:dashed}
+.km-root .km-o-variable{--km-h:rgb(217,95,2);background:rgba(217,95,2,.22);text-decoration-line:underline;
+text-decoration-style:double}
+.km-root .km-o-context{--km-h:rgb(30,110,220);background:rgba(30,110,220,.16);text-decoration-line:underline;
+text-decoration-style:dotted}
+.km-root .km-special{outline:1px solid var(--km-h);outline-offset:-1px;font-style:italic}
+.km-root .km-sign{opacity:.6}
+.km-root .km-gap{display:block;margin:.5em 0;padding:.2em .7em;border-left:2px solid var(--km-line);
+font-family:var(--jp-content-font-family,system-ui,sans-serif);font-style:italic}
+.km-root .km-legend{display:flex;flex-wrap:wrap;gap:.2em 1.2em;margin:.6em 0 .3em;font-size:.88em}
+"""
+
 STYLE = re.sub(r"\n+", "", _STYLE)
-"""The whole style sheet, on one line."""
+"""The style sheet of every output, on one line."""
+TOKENS = re.sub(r"\n+", "", _TOKENS)
+"""What outputs with tokens in them need besides."""
 
 
 def root(html: str, kind: str) -> str:
     """Our own (already escaped) HTML in the element that the style sheet applies to."""
-    return f'<style>{STYLE}</style><div class="km-root km-{kind}">{html}</div>'
+    style = STYLE + TOKENS if 'class="km-tokens"' in html else STYLE
+    return f'<style>{style}</style><div class="km-root km-{kind}">{html}</div>'

@@ -14,6 +14,9 @@ from kaggle_magics.models.request import Filled, Request, Sampling
 if TYPE_CHECKING:
     from kaggle_magics.generation.attachments.attach import Attached
 
+MOST_LOGPROBS = 20
+"""Alternatives to a token; servers tell no more either."""
+
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
@@ -33,6 +36,8 @@ class Prompt:
     """Answers are held to the structure, but the model is not told of it."""
     attached: Attached | None = None
     """What stands before the text: objects and files in words, and images."""
+    logprobs: int | None = None
+    """How many alternatives to each token are told, with their probabilities; 0 tells the chosen ones alone."""
 
     @classmethod
     def of(
@@ -48,6 +53,7 @@ class Prompt:
         regex: Any = None,
         constrain_only: bool = False,
         attached: Attached | None = None,
+        logprobs: int | None = None,
         **sampling: Any,
     ) -> Prompt:
         """From a text and options by name (a finished prompt takes none). `OptionError` for what cannot be asked.
@@ -57,7 +63,8 @@ class Prompt:
         """
         if isinstance(text, Prompt):
             structured = constrain_only or any(value is not None for value in (schema, choices, regex))
-            changed = system is not None or template != "auto" or format != "markdown" or attached is not None
+            shown = format != "markdown" or logprobs is not None
+            changed = system is not None or template != "auto" or shown or attached is not None
             if changed or structured or sampling:
                 raise OptionError("A Prompt has its options already.", "Change it with dataclasses.replace.")
             return text
@@ -82,6 +89,7 @@ class Prompt:
             structure,
             constrain_only,
             attached,
+            check_logprobs(logprobs),
         )
 
     @property
@@ -103,6 +111,7 @@ class Prompt:
             constraint=self.structure,
             filled=self.filled,
             images=self.attached.images if self.attached else (),
+            logprobs=self.logprobs,
         )
 
     def shown(self, answer: Answer) -> Answer:
@@ -117,6 +126,13 @@ def check_format(word: str) -> Format:
             return known
     hint = did_you_mean(str(word), FORMATS) or f"There are: {', '.join(FORMATS)}."
     raise OptionError(f"There is no format {word!r}.", hint)
+
+
+def check_logprobs(count: int | None) -> int | None:
+    """`count`, or `OptionError` where it is no number of alternatives."""
+    if count is not None and (isinstance(count, bool) or not isinstance(count, int) or not 0 <= count <= MOST_LOGPROBS):
+        raise OptionError(f"logprobs must be a whole number between 0 and {MOST_LOGPROBS}, not {count!r}.")
+    return count
 
 
 def not_empty(text: str, what: str) -> str:

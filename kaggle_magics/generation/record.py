@@ -102,4 +102,6 @@ def _token(found: Mapping[str, Any]) -> TokenProbability:
     lowest = float("-inf")
     top = tuple((one, text, lowest if value is None else value) for one, text, value in found["top"])
     logprob = found["logprob"]
-    return TokenProbability(found["token"], found["text"], lowest if logprob is None else logprob, top)
+    return TokenProbability(
+        found["token"], found["text"], lowest if logprob is None else logprob, top, found.get("piece", "")
+    )

@@ -55,10 +55,14 @@ class Parser(argparse.ArgumentParser):
         repeat: bool = False,
         metavar: str = "",
         complete: str = "",
+        without: Any = None,
     ) -> None:
-        """An option with a value."""
+        """An option with a value; with `without`, the value may be left out, and that is what it is then."""
         name = metavar or flags[-1].lstrip("-").upper().replace("-", "_")
-        action = self.add_argument(*flags, help=help, type=type, metavar=name, action="append" if repeat else "store")
+        kind: dict[str, Any] = {"action": "append" if repeat else "store"}
+        if without is not None:
+            kind = {"nargs": "?", "const": without}
+        action = self.add_argument(*flags, help=help, type=type, metavar=name, **kind)
         self.completes[action.dest] = complete
 
     def describe(self, name: str, help: str, *, complete: str) -> None:
@@ -119,7 +123,7 @@ class Parser(argparse.ArgumentParser):
                 if flag != word and not flag.startswith("--"):
                     raise OptionError(f"{flag} takes its value after a space, not after '='.", self._see())
                 checked.append(word)
-                waiting = flag if action.nargs != 0 and flag == word else ""
+                waiting = flag if action.nargs not in (0, "?") and flag == word else ""
                 continue
             if is_option:
                 raise OptionError(f"{self.prog} has no option {flag}.", _nearest(flag, known) or self._see())
@@ -221,6 +225,7 @@ def options_help(parser: Parser, defaults: Mapping[str, Any]) -> list[str]:
         text = action.help or ""
         if default not in (None, "", (), []):
             text = f"{text} (default: {default})"
-        lines.append((f"{flags} {action.metavar}" if action.nargs != 0 else flags, text))
+        value = f"[{action.metavar}]" if action.nargs == "?" else action.metavar
+        lines.append((f"{flags} {value}" if action.nargs != 0 else flags, text))
     width = max((len(left) for left, _ in lines), default=0)
     return [f"  {left.ljust(width)}  {text}" for left, text in lines]

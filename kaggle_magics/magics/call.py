@@ -121,6 +121,7 @@ class Call:
             system=system,
             template=self.setting("template"),
             format=self.setting("format"),
+            logprobs=getattr(self.options, "logprobs", None),
             filled=self.values_filled(),
             attached=attaching.attached(self),
             **structure,

@@ -62,7 +62,7 @@ def candidates(
         # A list that goes on: to IPython the word that is being typed begins after its last comma.
         words = words[:-1]
     waiting = flags.get(words[-1]) if words else None
-    if waiting is not None and waiting.nargs != 0:
+    if waiting is not None and waiting.nargs not in (0, "?"):
         begun, comma, last = symbol.rpartition(",") if waiting.dest in parser.lists else ("", "", symbol)
         found = _values(parser.completes.get(waiting.dest, ""), shell, words, last)
         return [f"{begun}{comma}{value}" for value in found]

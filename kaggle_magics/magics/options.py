@@ -63,6 +63,16 @@ def format_option(parser: Parser) -> None:
     )
 
 
+def logprobs_option(parser: Parser) -> None:
+    parser.option(
+        "--logprobs",
+        help="Show how likely each token was, with N alternatives to it (5; 0 shows none).",
+        type=whole,
+        metavar="N",
+        without=5,
+    )
+
+
 def input_option(parser: Parser) -> None:
     parser.option(
         "-i",
@@ -116,6 +126,7 @@ def prompting_options(parser: Parser) -> None:
     template_option(parser)
     format_option(parser)
     structure_options(parser)
+    logprobs_option(parser)
     raw_option(parser)
     library_options(parser)
     attach_options(parser)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kaggle_magics.display.answers import answer_view, footer
+from kaggle_magics.display.answers import answer_view, below
+from kaggle_magics.display.bundle import View, join, note
+from kaggle_magics.generation.prompt import Prompt
 from kaggle_magics.magics.arguments import Parser
 from kaggle_magics.magics.call import Call
 from kaggle_magics.magics.cell import turn_key
@@ -30,6 +32,7 @@ def _options(parser: Parser) -> None:
     examples=(
         "%%prompt --max-tokens 60\nWhat is the capital of {country}?",
         '%%prompt -s "Answer in one word." --temperature 0.7 --seed 1 -o answer\nWhich colour is the sky?',
+        "%%prompt --logprobs --max-tokens 20\nWhat is the capital of Peru?",
         "%%prompt --thread recipes\nAnd which wine goes with it?",
         "%%prompt --over reviews -o out --max-tokens 5\nIs this review good or bad? {text}",
         "%%prompt --schema list[str] -o colours\nName three colours.",
@@ -50,9 +53,16 @@ def prompt(call: Call) -> Answer | AnswerTable | None:
         lambda output: session.prompt(
             asked, model=model.name, on_text=output.text, on_reasoning=output.reasoning, **place
         ),
-        answer_view,
-        footer,
+        lambda answer: join("prompt", [answer_view(answer), _untold(asked, answer)]),
+        lambda answer: join("rest", [below(answer), _untold(asked, answer)]),
     )
+
+
+def _untold(asked: Prompt, answer: Answer) -> View | None:
+    """What is said where probabilities were asked for and the engine told none."""
+    if asked.logprobs is None or answer.tokens or answer.usage.generated_tokens == 0:
+        return None
+    return note("No probabilities: this model's server does not tell them.", warn=True)
 
 
 def _thread(call: Call) -> dict[str, Any]:

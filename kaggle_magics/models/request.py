@@ -113,7 +113,7 @@ class Request:
     """What the answer must obey, token by token; local engines only."""
     logprobs: int | None = None
     """How many of the likeliest tokens are told at each step, with their probabilities, beside the chosen one (which
-    alone is told for 0). None tells nothing. Local engines only."""
+    alone is told for 0). None tells nothing. An endpoint tells them where its server does."""
     filled: Filled = field(default=(), compare=False)
     """What of the notebook was filled into the messages: for the run card alone."""
 
@@ -167,6 +167,9 @@ class TokenProbability:
     """Natural logarithm of its probability."""
     top: tuple[tuple[int, str, float], ...] = ()
     """The likeliest tokens at this place, best first: id, text, logprob."""
+    piece: str = ""
+    """What it added to the answer: with the space that a token by itself may lose, and empty while a character is not
+    whole. The token that ends a character has all of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,9 +61,10 @@ class Answering:
             self.reason = "end"
             return None
         self._generated += 1
+        text = self._text(self._decoder.feed(token))
         if self._logprobs is not None:
-            self._told.append(self._probability(token, logits))
-        shown = self._stops.feed(self._text(self._decoder.feed(token)))
+            self._told.append(self._probability(token, logits, text))
+        shown = self._stops.feed(text)
         if self._stops.found:
             self.reason = "stop_sequence"
         elif self._sampler.finished:
@@ -96,11 +97,11 @@ class Answering:
             self._before_text = not text
         return text
 
-    def _probability(self, token: int, logits: Logits) -> TokenProbability:
+    def _probability(self, token: int, logits: Logits, piece: str) -> TokenProbability:
         best = likeliest(logits, self._logprobs or 0)
         own, *others = (float(value) for value in log_probabilities(logits, [token, *best]))
         top = tuple((one, self._model.token_text(one), value) for one, value in zip(best, others, strict=True))
-        return TokenProbability(token, self._model.token_text(token), own, top)
+        return TokenProbability(token, self._model.token_text(token), own, top, piece)
 
     def _take_told(self) -> tuple[TokenProbability, ...]:
         told, self._told = tuple(self._told), []

@@ -24,6 +24,7 @@ from kaggle_magics.models.engines.endpoint.http import (
 )
 from kaggle_magics.models.engines.endpoint.many import BrokenOff, many
 from kaggle_magics.models.engines.endpoint.payload import DROPPABLE, payload, prompt_text, response_formats
+from kaggle_magics.models.engines.endpoint.probabilities import Told
 from kaggle_magics.models.engines.endpoint.reference import EndpointReference, key_for
 from kaggle_magics.models.engines.endpoint.refusals import Refusal, explain, read_refusal
 from kaggle_magics.models.engines.endpoint.tokens import TokenCounter, estimate, estimate_messages
@@ -108,7 +109,7 @@ class EndpointEngine:
         started = time.perf_counter()
         path, body = payload(request, self._model)
         forms = response_formats(request.constraint)
-        tally, stops = _Tally(started), StopStrings(request.sampling.stop)
+        tally, stops, told = _Tally(started), StopStrings(request.sampling.stop), Told()
         reason: StopReason | None = None
         exchange: Exchange | None = None
         try:
@@ -118,8 +119,9 @@ class EndpointEngine:
                 if chunk.finish:
                     reason = "stop_sequence" if chunk.stopped_by else _REASONS.get(chunk.finish, "end")
                 text = stops.feed(chunk.text)
-                if text or chunk.reasoning:
-                    yield Piece(text, reasoning=chunk.reasoning)
+                tokens = told.read(chunk.logprobs) if request.logprobs is not None else ()
+                if text or chunk.reasoning or tokens:
+                    yield Piece(text, tokens=tokens, reasoning=chunk.reasoning)
                 if stops.found:
                     # A server that does not know stop strings would go on.
                     reason = "stop_sequence"

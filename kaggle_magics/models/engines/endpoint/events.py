@@ -27,6 +27,8 @@ class Chunk:
     prompt_tokens: int | None = None
     generated_tokens: int | None = None
     reused_tokens: int | None = None
+    logprobs: Any = None
+    """As the server wrote it; see `probabilities`."""
     done: bool = False
     """Nothing follows."""
 
@@ -83,6 +85,7 @@ def chunk(event: Mapping[str, Any]) -> Chunk:
     return Chunk(
         text=_text(text),
         reasoning=_text(part.get("reasoning_content") or part.get("reasoning")),
+        logprobs=choice.get("logprobs"),
         finish=finish if isinstance(finish, str) else None,
         stopped_by=stopped_by if isinstance(stopped_by, str) else None,
         prompt_tokens=_count(usage.get("prompt_tokens")),

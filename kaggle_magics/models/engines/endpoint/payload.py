@@ -8,8 +8,9 @@ from kaggle_magics.models.constraint import Constraint
 from kaggle_magics.models.request import Request, Sampling, conversation_text
 from kaggle_magics.models.templates import render
 
-DROPPABLE = frozenset({"stream_options", "seed"})
-"""What a server may do without: usage is then estimated, and a seed is only a wish to any endpoint."""
+DROPPABLE = frozenset({"stream_options", "seed", "logprobs", "top_logprobs"})
+"""What a server may do without: usage is then estimated, a seed is only a wish to any endpoint, and an answer without
+its probabilities is still one."""
 
 
 def payload(request: Request, model: str) -> tuple[str, dict[str, Any]]:
@@ -22,8 +23,12 @@ def payload(request: Request, model: str) -> tuple[str, dict[str, Any]]:
     body |= sampling_options(request.sampling)
     if request.template == "auto":
         body["messages"] = [{"role": message.role, "content": _valid(message.content)} for message in request.messages]
+        if request.logprobs is not None:
+            body |= {"logprobs": True, "top_logprobs": request.logprobs}
         return "chat/completions", body
     body["prompt"] = _valid(prompt_text(request))
+    if request.logprobs is not None:
+        body["logprobs"] = request.logprobs
     return "completions", body
 
 

@@ -3,6 +3,7 @@
     contains Paris
     not contains London
     equals Lima
+    expected lima
     regex \\d{4}
     json
     json schema Person
@@ -11,9 +12,9 @@
     max_tokens 50
     stops
 
-Any of them can begin with `not`. A text can stand in double quotes, as a JSON string, to hold spaces at its ends or line
-ends (`\\n`). Letters' case counts, white space around the answer does not. Empty lines and lines that begin with `#` say
-nothing.
+Any of them can begin with `not`. A text can stand in double quotes, as a JSON string, to hold spaces at its ends or
+line ends (`\\n`). Letters' case counts, except in `expected`, which compares words alone. Empty lines and lines that
+begin with `#` say nothing.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ class Expectation:
     def of(self, answer: Answer, checking: Checking) -> Outcome:
         """Check a finished answer; one that ended in an error is never as expected."""
         if answer.stop_reason == "error":
-            return Outcome(False, answer.text)
+            return Outcome(False, answer.error or answer.text)
         trouble = self.check(answer, checking)
         if not self.negated:
             return Outcome(trouble is None, trouble or "")
@@ -77,7 +78,7 @@ class Expectation:
 def parse(
     lines: str | Iterable[str], *, names: Mapping[str, Any] | None = None, fill: Callable[[str], str] = str
 ) -> list[Expectation]:
-    """The assertions of a text, or of lines. `fill` completes the texts of assertions, never code or patterns' braces.
+    """The assertions of a text, or of lines. `fill` completes texts; the braces of code and patterns are their own.
 
     Raises `OptionError` that names the line: a word that is no assertion, a text, number or schema that cannot be used.
     """
@@ -233,9 +234,7 @@ def _python(kind: str, given: str, names: Mapping[str, Any]) -> Check:
         code: CodeType = compile(given, "<expectation>", "eval", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
         reason = error.msg if isinstance(error, SyntaxError) else error
-        raise OptionError(
-            f"{given!r} is no Python expression: {reason}.", "Such as: python: len(text) < 80"
-        ) from None
+        raise OptionError(f"{given!r} is no Python expression: {reason}.", "Such as: python: len(text) < 80") from None
 
     def check(answer: Answer, checking: Checking) -> str | None:
         # The person's own code, in the cell it was written in; what a model says is only a value in it.

@@ -18,6 +18,7 @@ _MODULES = (
     "llm_prompts",
     "llm_quantize",
     "compare",
+    "expect",
     "rag_search",
     "rag_life",
     "overview",

@@ -58,6 +58,8 @@ class StructureError(KaggleMagicsError, ValueError):
         super().__init__(message, hint)
         self.answer = answer
         """The `generation.answer.Answer` as far as it came; it has no value."""
+
+
 class ExpectationFailed(KaggleMagicsError, AssertionError):
     """Fewer answers than were asked for are as expected."""
 

@@ -29,9 +29,12 @@ from typing import Any
 from kaggle_magics.compare.agreement import similarity, words
 from kaggle_magics.errors import OptionError, did_you_mean
 from kaggle_magics.generation.answer import Answer
+from kaggle_magics.generation.structure import structure_of
 
 Check = Callable[[Answer, "Checking"], str | None]
 """None where the answer is as expected, else why it is not."""
+SchemaOf = Callable[[str], Any]
+"""The schema that a text names; raises `OptionError`."""
 _SHOWN = 80
 """Characters of an answer that a reason shows."""
 
@@ -75,8 +78,13 @@ class Expectation:
         return Outcome(trouble is not None, "" if trouble is not None else f"it does: {shown(answer.text)}")
 
 
+def as_written(text: str) -> Any:
+    """A schema that is given as JSON text."""
+    return text
+
+
 def parse(
-    lines: str | Iterable[str], *, names: Mapping[str, Any] | None = None, fill: Callable[[str], str] = str
+    lines: str | Iterable[str], *, schema_of: SchemaOf = as_written, fill: Callable[[str], str] = str
 ) -> list[Expectation]:
     """The assertions of a text, or of lines. `fill` completes texts; the braces of code and patterns are their own.
 
@@ -87,7 +95,7 @@ def parse(
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         try:
-            found.append(expectation(line.strip(), names=names or {}, fill=fill))
+            found.append(expectation(line.strip(), schema_of=schema_of, fill=fill))
         except OptionError as error:
             raise OptionError(f"Line {number}: {error.message}", error.hint) from None
     if not found:
@@ -95,7 +103,7 @@ def parse(
     return found
 
 
-def expectation(line: str, *, names: Mapping[str, Any], fill: Callable[[str], str] = str) -> Expectation:
+def expectation(line: str, *, schema_of: SchemaOf = as_written, fill: Callable[[str], str] = str) -> Expectation:
     """One assertion. Raises `OptionError`."""
     negated, rest = False, line
     if (after := re.match(r"not\s+(?=\S)", rest)) is not None:
@@ -107,12 +115,12 @@ def expectation(line: str, *, names: Mapping[str, Any], fill: Callable[[str], st
         )
     text = " ".join((fill(line) if kind not in _OWN_BRACES else line).split())
     given = given if kind in _OWN_BRACES else fill(given)
-    return Expectation(text, kind, MAKERS[kind](kind, given.strip(), names), negated)
+    return Expectation(text, kind, MAKERS[kind](kind, given.strip(), schema_of), negated)
 
 
 def make(kind: str, given: str) -> Expectation:
     """An assertion of a kind about a text that is taken as it is; for the cells of a table."""
-    return Expectation(f"{kind} {' '.join(given.split())}", kind, MAKERS[kind](kind, _literal(given), {}))
+    return Expectation(f"{kind} {' '.join(given.split())}", kind, MAKERS[kind](kind, _literal(given), as_written))
 
 
 def shown(text: str) -> str:
@@ -146,17 +154,17 @@ def _literal(given: str) -> str:
     return json.dumps(given) if given[:1] == '"' else given
 
 
-def _contains(kind: str, given: str, names: Mapping[str, Any]) -> Check:
+def _contains(kind: str, given: str, schema_of: SchemaOf) -> Check:
     wanted = _text(kind, given)
     return lambda answer, checking: None if wanted in answer.text else f"it says: {shown(answer.text)}"
 
 
-def _equals(kind: str, given: str, names: Mapping[str, Any]) -> Check:
+def _equals(kind: str, given: str, schema_of: SchemaOf) -> Check:
     wanted = _text(kind, given).strip()
     return lambda answer, checking: None if answer.text.strip() == wanted else f"it says: {shown(answer.text)}"
 
 
-def _expected(kind: str, given: str, names: Mapping[str, Any]) -> Check:
+def _expected(kind: str, given: str, schema_of: SchemaOf) -> Check:
     """As question answering is scored: the same words, whatever their case and punctuation."""
     wanted = _bare(_text(kind, given))
     return lambda answer, checking: None if _bare(answer.text) == wanted else f"it says: {shown(answer.text)}"
@@ -166,7 +174,7 @@ def _bare(text: str) -> list[str]:
     return [word for word in words(text) if word[0].isalnum()]
 
 
-def _regex(kind: str, given: str, names: Mapping[str, Any]) -> Check:
+def _regex(kind: str, given: str, schema_of: SchemaOf) -> Check:
     try:
         pattern = re.compile(_text(kind, given))
     except re.error as error:
@@ -174,7 +182,7 @@ def _regex(kind: str, given: str, names: Mapping[str, Any]) -> Check:
     return lambda answer, checking: None if pattern.search(answer.text) else f"it says: {shown(answer.text)}"
 
 
-def _json(kind: str, given: str, names: Mapping[str, Any]) -> Check:
+def _json(kind: str, given: str, schema_of: SchemaOf) -> Check:
     if given:
         raise OptionError(f"json takes no text {given!r}.", "Write json, or: json schema NAME")
 
@@ -192,14 +200,10 @@ def _no_number(name: str) -> Any:
     raise ValueError(f"{name} is no number of JSON")
 
 
-def _schema(kind: str, given: str, names: Mapping[str, Any]) -> Check:
-    from kaggle_magics.generation.structure import structure_of
-
+def _schema(kind: str, given: str, schema_of: SchemaOf) -> Check:
     if not given:
         raise OptionError("json schema needs the name of a schema.", "Such as: json schema Person")
-    if given.isidentifier() and given not in names:
-        raise OptionError(f"There is no variable {given!r}.", did_you_mean(given, names))
-    structure = structure_of(schema=names[given] if given.isidentifier() else given)
+    structure = structure_of(schema=schema_of(given))
     assert structure is not None
 
     def check(answer: Answer, checking: Checking) -> str | None:
@@ -212,7 +216,7 @@ def _schema(kind: str, given: str, names: Mapping[str, Any]) -> Check:
     return check
 
 
-def _similar(kind: str, given: str, names: Mapping[str, Any]) -> Check:
+def _similar(kind: str, given: str, schema_of: SchemaOf) -> Check:
     number, _, text = given.partition(" ")
     try:
         least = float(number)
@@ -229,7 +233,7 @@ def _similar(kind: str, given: str, names: Mapping[str, Any]) -> Check:
     return check
 
 
-def _python(kind: str, given: str, names: Mapping[str, Any]) -> Check:
+def _python(kind: str, given: str, schema_of: SchemaOf) -> Check:
     try:
         code: CodeType = compile(given, "<expectation>", "eval", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
@@ -247,7 +251,7 @@ def _python(kind: str, given: str, names: Mapping[str, Any]) -> Check:
     return check
 
 
-def _max_tokens(kind: str, given: str, names: Mapping[str, Any]) -> Check:
+def _max_tokens(kind: str, given: str, schema_of: SchemaOf) -> Check:
     try:
         most = int(given)
     except ValueError:
@@ -260,14 +264,14 @@ def _max_tokens(kind: str, given: str, names: Mapping[str, Any]) -> Check:
     return check
 
 
-def _stops(kind: str, given: str, names: Mapping[str, Any]) -> Check:
+def _stops(kind: str, given: str, schema_of: SchemaOf) -> Check:
     if given:
         raise OptionError(f"stops takes no text {given!r}.")
     good = ("end", "stop_sequence")
     return lambda answer, checking: None if answer.stop_reason in good else f"it ended by {answer.stop_reason}"
 
 
-MAKERS: dict[str, Callable[[str, str, Mapping[str, Any]], Check]] = {
+MAKERS: dict[str, Callable[[str, str, SchemaOf], Check]] = {
     "contains": _contains,
     "equals": _equals,
     "expected": _expected,

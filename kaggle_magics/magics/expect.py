@@ -13,6 +13,7 @@ from kaggle_magics.magics.arguments import Parser, number, several, variable, wh
 from kaggle_magics.magics.call import Call
 from kaggle_magics.magics.command import command
 from kaggle_magics.magics.options import output_option, raw_option, text_argument
+from kaggle_magics.magics.typed_names import typed_schema
 
 if TYPE_CHECKING:
     from kaggle_magics.compare.verdicts import Verdicts
@@ -91,7 +92,7 @@ def show_verdicts(call: Call, work: Callable[[Show], Verdicts]) -> Verdicts | No
 def expectations(call: Call) -> list[Expectation]:
     """The assertions of the cell, or of the line's words: fields are filled in each by itself."""
     text = call.cell() if call.is_cell else " ".join(call.options.text)
-    return parse(text, names=call.names, fill=call.filled if call.is_cell else str)
+    return parse(text, schema_of=lambda word: typed_schema(word, call.names), fill=call.filled if call.is_cell else str)
 
 
 def share(text: str) -> float:

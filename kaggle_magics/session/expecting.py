@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from kaggle_magics.compare.expectations import Checking, Expectation, parse
+from kaggle_magics.compare.expectations import Checking, Expectation, Outcome, parse
 from kaggle_magics.compare.result import Compared, Comparison
 from kaggle_magics.compare.verdicts import Verdict, Verdicts
-from kaggle_magics.errors import KaggleMagicsError, OptionError
+from kaggle_magics.errors import KaggleMagicsError, OptionError, did_you_mean
 from kaggle_magics.generation.answer import Answer
+from kaggle_magics.generation.structure import structure_of
 from kaggle_magics.models.request import Request
 from kaggle_magics.session.comparing import ComparingCalls
 
@@ -61,7 +63,7 @@ class ExpectingCalls(ComparingCalls):
             subjects = [(answer, None, "") for answer in again]
         notes += _left_out(len(subjects), asked)
         verdicts = [
-            Verdict(answer=answer, error=error, variant=name, checks=_checks(answer, wanted, checking))
+            Verdict(answer=answer, error=error, variant=name, checks=_checks(answer, error, wanted, checking))
             for answer, error, name in subjects
         ]
         result = Verdicts(verdicts, notes=notes)
@@ -137,11 +139,22 @@ class _Counted:
 def expectations_of(given: str | Iterable[str | Expectation], names: Mapping[str, Any]) -> list[Expectation]:
     """Expectations from lines, or as they are. Raises `OptionError`."""
     if isinstance(given, str):
-        return parse(given, names=names)
+        return parse(given, schema_of=_named(names))
     items = list(given)
     if items and all(isinstance(item, Expectation) for item in items):
         return [item for item in items if isinstance(item, Expectation)]
-    return parse([str(item) for item in items], names=names)
+    return parse([str(item) for item in items], schema_of=_named(names))
+
+
+def _named(names: Mapping[str, Any]) -> Callable[[str], Any]:
+    """Finds a schema among names; what is no name is taken as it is."""
+
+    def schema_of(text: str) -> Any:
+        if text.isidentifier() and text not in names:
+            raise OptionError(f"There is no {text} in the namespace.", did_you_mean(text, names))
+        return names.get(text, text)
+
+    return schema_of
 
 
 def _subjects(given: Any) -> tuple[list[tuple[Answer | None, str | None, str]], int]:
@@ -161,9 +174,12 @@ def _subjects(given: Any) -> tuple[list[tuple[Answer | None, str | None, str]], 
     return found, len(items)
 
 
-def _checks(answer: Answer | None, expectations: Sequence[Expectation], checking: Checking) -> Any:
+def _checks(
+    answer: Answer | None, error: str | None, expectations: Sequence[Expectation], checking: Checking
+) -> tuple[tuple[Expectation, Outcome], ...]:
+    """What holds of an answer; where there is none, nothing does."""
     if answer is None:
-        return ()
+        return tuple((each, Outcome(False, error or "")) for each in expectations)
     return tuple((each, each.of(answer, checking)) for each in expectations)
 
 
@@ -177,7 +193,8 @@ def _seeds(seeds: int | Sequence[int]) -> list[int]:
 def _again(answer: Answer, seed: int) -> Request:
     """What was asked, with another seed."""
     card = answer.card
-    return Request(card.messages, replace(card.sampling, seed=seed), card.template)
+    constraint = structure_of(**json.loads(card.structure)) if card.structure else None
+    return Request(card.messages, replace(card.sampling, seed=seed), card.template, constraint)
 
 
 def _left_out(there: int, asked: int) -> list[str]:

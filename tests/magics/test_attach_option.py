@@ -110,3 +110,94 @@ def test_names_and_paths_are_completed_after_a_comma(shell: Any, beside: Path) -
     (beside / "frame.csv").touch()
     shell.user_ns["frames"] = []
     assert set(shell.complete(None, "%%prompt --attach fra")[1]) == {"frames", "frame.csv"}
+
+
+def picture(path: Path, size: tuple[int, int] = (4, 3)) -> Path:
+    pillow = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+    pillow.new("RGB", size, "red").save(path)
+    return path
+
+
+def test_images_go_to_models_that_take_them(shell: Any, script: Any, beside: Path) -> None:
+    engine = script("A red square.", takes_images=True)
+    picture(beside / "photo.PNG")
+    picture(beside / "photo.jpg")
+    shell.user_ns["square"] = __import__("PIL.Image").Image.open(beside / "photo.PNG").convert("P")
+    shown = shell.run("%%prompt --attach photo.PNG,photo.jpg,square\nWhat is it?")
+    message = engine.requests[0].messages[-1]
+    assert message.content == "What is it?"
+    assert [(one.name, one.media_type, one.width, one.height) for one in message.images] == [
+        ("photo.PNG", "image/png", 4, 3),
+        ("photo.jpg", "image/jpeg", 4, 3),
+        ("square", "image/png", 4, 3),
+    ]
+    assert message.images[0].data == (beside / "photo.PNG").read_bytes() and "data=" not in repr(message)
+    assert "photo.PNG (image/png, 4 x 3 pixels" in shown
+    picture(beside / "huge.png", (5000, 100))
+    shell.run("%%prompt --attach huge.png\nWhat is it?")
+    assert (engine.requests[1].messages[-1].images[0].width, engine.requests[1].messages[-1].images[0].height) == (
+        2048,
+        41,
+    )
+
+
+def test_models_that_take_none_say_so_before_anything_is_computed(shell: Any, script: Any, beside: Path) -> None:
+    engine = script("ok")
+    picture(beside / "photo.png")
+    with pytest.raises(OptionError, match=r"scripted takes no images \(photo.png\)\. Load an image-text model"):
+        shell.run("%%prompt --attach photo.png\nWhat is it?")
+    assert engine.requests == []
+
+
+def test_a_damaged_image_is_told(shell: Any, script: Any, beside: Path) -> None:
+    engine = script("ok", takes_images=True)
+    whole = picture(beside / "photo.png", (200, 200)).read_bytes()
+    for name, data in (
+        ("cut.png", whole[:-40]),
+        ("none.png", b"not an image"),
+        ("empty.jpg", b""),
+        ("odd.webp", whole[:20]),
+    ):
+        (beside / name).write_bytes(data)
+        with pytest.raises(DocumentError, match=f"{name} is no image that can be read"):
+            shell.run(f"%%prompt --attach {name}\nWhat is it?")
+    with (beside / "sparse.png").open("wb") as file:
+        file.truncate(5 * 2**30)
+    with pytest.raises(DocumentError, match="too large"):
+        shell.run("%%prompt --attach sparse.png\nWhat is it?")
+    assert engine.requests == []
+
+
+def test_a_figure_is_an_image_or_words(shell: Any, script: Any) -> None:
+    figures = pytest.importorskip("matplotlib.figure", reason="matplotlib is not installed")
+    fig = figures.Figure(figsize=(3, 2))
+    axes = fig.subplots()
+    axes.plot([1, 2, 3], label="growth")
+    shell.user_ns.update(fig=fig, axes=axes)
+    seeing, blind = script("ok", takes_images=True, name="seeing"), script("ok", name="blind")
+    shell.run("%%prompt --attach fig,axes -m seeing\nWhat is it?")
+    assert [(one.name, one.width, one.height) for one in seeing.requests[0].messages[-1].images] == [
+        ("fig", 300, 200),
+        ("axes", 300, 200),
+    ]
+    shell.run("%%prompt --attach fig -m blind\nWhat is it?")
+    assert "fig is a matplotlib figure with 1 plot:" in asked(blind) and "line 'growth' of 3 points" in asked(blind)
+    assert blind.requests[0].messages[-1].images == ()
+
+
+def test_an_answer_about_an_image_goes_to_its_card_and_back(
+    shell: Any, script: Any, session: Any, beside: Path
+) -> None:
+    from kaggle_magics.generation.record import answer_of_record, answer_record
+
+    script("red", takes_images=True)
+    picture(beside / "photo.png")
+    shell.run("%%prompt --attach photo.png -o answer\nWhat is it?")
+    record = answer_record(shell.user_ns["answer"])
+    assert __import__("json").dumps(record)
+    [image] = answer_of_record(record).card.messages[-1].images
+    assert (image.name, image.data) == ("photo.png", b"")
+    from kaggle_magics.models.request import Request
+
+    with pytest.raises(OptionError, match="no more at hand"):
+        session.generate(Request(answer_of_record(record).card.messages))

@@ -72,14 +72,31 @@ def context_length(server: Server, client: Client) -> int | None:
     if not isinstance(meta, dict):
         return None
     # llama-server lists what the model was trained for; what it was started with can be less.
+    settings = _properties(server, client).get("default_generation_settings")
+    started_with = _positive(settings.get("n_ctx")) if isinstance(settings, dict) else None
+    return started_with or _positive(meta.get("n_ctx")) or _positive(meta.get("n_ctx_train"))
+
+
+def takes_images(server: Server, client: Client) -> bool:
+    """Whether the model takes images, as far as the server tells; without a word it may, and refuses if not."""
+    described = server.models.get(server.reference.model or "", {})
+    architecture = described.get("architecture")
+    if isinstance(architecture, dict) and isinstance(kinds := architecture.get("input_modalities"), list):
+        return "image" in kinds  # OpenRouter's list
+    if not isinstance(described.get("meta"), dict):
+        return True
+    told = _properties(server, client).get("modalities")
+    return not isinstance(told, dict) or told.get("vision") is not False
+
+
+def _properties(server: Server, client: Client) -> dict[str, Any]:
+    """What llama-server tells of itself; nothing for other servers."""
     try:
         head, body = client.fetch("GET", f"{server.root}/props", seconds=5.0)
-        properties = json.loads(body) if head.status == 200 else {}
-        settings = properties.get("default_generation_settings", {})
-        started_with = _positive(settings.get("n_ctx"))
-    except (EngineError, ValueError, AttributeError, RecursionError):
-        started_with = None
-    return started_with or _positive(meta.get("n_ctx")) or _positive(meta.get("n_ctx_train"))
+        found = json.loads(body) if head.status == 200 else {}
+    except (EngineError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _choose(reference: EndpointReference, models: Mapping[str, Any]) -> EndpointReference:

@@ -11,7 +11,7 @@ from itertools import chain
 from typing import Any
 
 from kaggle_magics.errors import EngineError, KaggleMagicsError
-from kaggle_magics.models.engines.endpoint.discovery import Server, context_length, discover
+from kaggle_magics.models.engines.endpoint.discovery import Server, context_length, discover, takes_images
 from kaggle_magics.models.engines.endpoint.events import Chunk, chunks, whole
 from kaggle_magics.models.engines.endpoint.http import (
     Cancelled,
@@ -77,6 +77,7 @@ class EndpointEngine:
             device="endpoint",
             dtype="unknown",
             context_length=context or context_length(server, client) or UNKNOWN_CONTEXT,
+            takes_images=takes_images(server, client),
         )
 
     @property
@@ -87,7 +88,11 @@ class EndpointEngine:
         """The text that is sent; with template "auto" the messages as JSON, as only the server knows its template."""
         if request.template != "auto":
             return prompt_text(request)
-        messages = [{"role": message.role, "content": message.content} for message in request.messages]
+        messages = [
+            {"role": message.role, **({"images": list(map(str, message.images))} if message.images else {})}
+            | {"content": message.content}
+            for message in request.messages
+        ]
         return json.dumps(messages, ensure_ascii=False, indent=1)
 
     def count_tokens(self, text: str) -> int:
@@ -199,6 +204,11 @@ class EndpointEngine:
                 continue
             if self._adapt(refusal, sent):
                 continue
+            if refusal.is_about_images and _has_images(sent):
+                raise EngineError(
+                    f"{self._model} of {self.reference.host} takes no images: {refusal.message}.".replace("..", "."),
+                    "Ask a model that sees; a figure of matplotlib can be attached to others in words.",
+                )
             if refusal.again and retry.wait(stop, retry_after(head.headers)):
                 continue
             raise self._refused(client, refusal, path, sent)
@@ -232,6 +242,10 @@ class EndpointEngine:
             )
         error = explain(refusal, self.reference, has_key=client.has_key, sent=tuple(sent), models=self._models)
         return client.masked(error)
+
+
+def _has_images(sent: Mapping[str, Any]) -> bool:
+    return any(isinstance(message["content"], list) for message in sent.get("messages", ()))
 
 
 class _Tally:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
+from kaggle_magics.errors import OptionError
 from kaggle_magics.models.constraint import Constraint
-from kaggle_magics.models.request import Request, Sampling, conversation_text
+from kaggle_magics.models.request import Message, Request, Sampling, conversation_text
 from kaggle_magics.models.templates import render
 
 DROPPABLE = frozenset({"stream_options", "seed", "logprobs", "top_logprobs"})
@@ -22,10 +24,14 @@ def payload(request: Request, model: str) -> tuple[str, dict[str, Any]]:
     body: dict[str, Any] = {"model": model, "stream": True, "stream_options": {"include_usage": True}}
     body |= sampling_options(request.sampling)
     if request.template == "auto":
-        body["messages"] = [{"role": message.role, "content": _valid(message.content)} for message in request.messages]
+        body["messages"] = [{"role": message.role, "content": _content(message)} for message in request.messages]
         if request.logprobs is not None:
             body |= {"logprobs": True, "top_logprobs": request.logprobs}
         return "chat/completions", body
+    if any(message.images for message in request.messages):
+        raise OptionError(
+            f"Images go with the server's own template, not with {request.template!r}.", "Use template auto."
+        )
     body["prompt"] = _valid(prompt_text(request))
     if request.logprobs is not None:
         body["logprobs"] = request.logprobs
@@ -48,6 +54,21 @@ def response_formats(constraint: Constraint | None) -> list[dict[str, Any] | Non
     ]
     # Without its schema a server does not know what a value is to be wrapped in.
     return [*forms, None] if form.wrapped else [*forms, {"type": "json_object"}, None]
+
+
+def _content(message: Message) -> str | list[dict[str, Any]]:
+    """A turn's text, or its images (within the request, as data URLs) and its text."""
+    text = _valid(message.content)
+    if not message.images:
+        return text
+    parts: list[dict[str, Any]] = [
+        {
+            "type": "image_url",
+            "image_url": {"url": f"data:{image.media_type};base64,{base64.b64encode(image.data).decode('ascii')}"},
+        }
+        for image in message.images
+    ]
+    return [*parts, {"type": "text", "text": text}]
 
 
 def prompt_text(request: Request) -> str:

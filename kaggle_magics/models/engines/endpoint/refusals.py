@@ -30,6 +30,14 @@ _CONTEXT = re.compile(
 )
 
 
+_IMAGES = re.compile(
+    r"image|multi-?modal|mmproj|vision|content.{0,40}(must be|should be|valid) .{0,20}string|invalid type for.*content",
+    re.IGNORECASE,
+)
+"""How vLLM ("is not a multimodal model"), llama-server ("image input is not supported", "mmproj"), hosted services and
+servers that know text only say that a model takes no images."""
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """An answer that is none: its status, and what the server says."""
@@ -58,6 +66,11 @@ class Refusal:
         """Whether it is the form asked of the answer that the server does not take."""
         about = self.parameter == "response_format" or _FORM.search(f"{self.message} {self.parameter}")
         return self.status in (400, 422, 500, 501) and bool(about)
+
+    @property
+    def is_about_images(self) -> bool:
+        """Whether it may be that the model does not see; for requests with images."""
+        return self.status in (400, 404, 415, 422, 500) and bool(_IMAGES.search(self.message))
 
     def unknown_parameters(self, sent: Sequence[str]) -> list[str]:
         """The parameters among `sent` that the server does not take, if that is what it complains of."""

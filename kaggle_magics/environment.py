@@ -45,6 +45,25 @@ def cache_dir() -> Path:
     return path
 
 
+def answers_folders(given: str | None = None) -> tuple[Path, ...]:
+    """Where answers are kept, first place first: what is given, else what `KAGGLE_MAGICS_ANSWERS` says, then the cache.
+
+    Both are folders with the system's separator of paths between them (":" on Unix), or "off": then there are none.
+    """
+    text = (given or os.environ.get("KAGGLE_MAGICS_ANSWERS", "")).strip()
+    if text.casefold() == "off":
+        return ()
+    places = [Path(part).expanduser() for part in text.split(os.pathsep) if part.strip()]
+    with contextlib.suppress(OSError):
+        places.append(cache_dir() / "answers")
+    return tuple(dict.fromkeys(places))
+
+
+def asks_for_replay() -> bool:
+    """Whether `KAGGLE_MAGICS_REPLAY` is set: answers come from where they are kept, and no model is loaded."""
+    return os.environ.get("KAGGLE_MAGICS_REPLAY", "").strip().casefold() not in ("", "0", "false", "no", "off")
+
+
 @lru_cache(maxsize=1)
 def has_internet() -> bool:
     """Whether names are resolved here, asked once and for two seconds at most: Kaggle's switch cuts that off too."""

@@ -64,6 +64,10 @@ class ExpectationFailed(KaggleMagicsError, AssertionError):
     """Fewer answers than were asked for are as expected."""
 
 
+class ReplayMiss(KaggleMagicsError, LookupError):
+    """In a replay, an answer or a model that was not recorded."""
+
+
 class MissingExtra(KaggleMagicsError, ImportError):
     """An optional library is not installed; the hint is the line that installs it."""
 

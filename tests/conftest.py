@@ -55,6 +55,8 @@ def isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     """Empty cache and input folders, no network but this machine, and no session left over from another test."""
     monkeypatch.setenv("KAGGLE_MAGICS_CACHE", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.setenv("KAGGLE_MAGICS_INPUT", str(tmp_path_factory.mktemp("input")))
+    # What a test asks twice it wants computed twice; the tests of the cache switch it on.
+    monkeypatch.setenv("KAGGLE_MAGICS_ANSWERS", "off")
     connect = socket.socket.connect
 
     def connect_here(self: socket.socket, address: Any) -> None:

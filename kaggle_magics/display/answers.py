@@ -108,6 +108,8 @@ def footer(answer: Answer) -> View:
     if usage.tokens_per_second:
         parts.append(f"{usage.tokens_per_second:.1f} tokens/s")
     parts += not_default(card.sampling)
+    if answer.from_cache:
+        parts.append(f"from the cache, answered on {card.created[:10]} (figures of then)")
     ended = ENDED.get(answer.stop_reason)
     if answer.stop_reason == "length":
         ended = f"{ENDED['length']} (max_tokens {card.sampling.max_tokens})"

@@ -34,6 +34,9 @@ class Answer:
     error: str = field(default="", repr=False)
     """Why it failed, where `stop_reason` is "error"; `text` ends with it."""
 
+    from_cache: bool = False
+    """Whether it was kept from an earlier time (`card.created`), and the model was not asked: `usage` is of then."""
+
     def fields(self) -> dict[str, Any]:
         """Its own fields by name: what an answer of a richer kind is made from."""
         return {part.name: getattr(self, part.name) for part in fields(Answer)}

@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from kaggle_magics.errors import OptionError, did_you_mean
 from kaggle_magics.generation.answer import Answer
-from kaggle_magics.models.engines.protocol import Engine
+from kaggle_magics.models.engines.protocol import EngineFacts
 from kaggle_magics.models.request import Message, Request
 
 
@@ -133,7 +134,18 @@ class Fitted:
     """Turns at the beginning of the conversation that do not fit."""
 
 
-def fit(request: Request, turns: Sequence[Turn], engine: Engine) -> Fitted:
+class Counts(Protocol):
+    """What `fit` asks of an engine, or of a loaded model."""
+
+    @property
+    def facts(self) -> EngineFacts: ...
+
+    def render(self, request: Request) -> str: ...
+
+    def count_tokens(self, text: str) -> int: ...
+
+
+def fit(request: Request, turns: Sequence[Turn], engine: Counts) -> Fitted:
     """Put earlier turns between the system text and the question of `request`, the oldest ones left out as need be.
 
     The tokens are those of the whole rendered prompt. Room is left for an answer of `max_tokens`, though for no more
@@ -158,6 +170,6 @@ def fit(request: Request, turns: Sequence[Turn], engine: Engine) -> Fitted:
     return Fitted(with_turns(low), low)
 
 
-def count_prompt(engine: Engine, request: Request) -> int:
+def count_prompt(engine: Counts, request: Request) -> int:
     """Tokens of the whole prompt, its template's own included; an estimate where a server renders it."""
     return engine.count_tokens(engine.render(request))

@@ -38,6 +38,8 @@ class Prompt:
     """What stands before the text: objects and files in words, and images."""
     logprobs: int | None = None
     """How many alternatives to each token are told, with their probabilities; 0 tells the chosen ones alone."""
+    cache: bool | None = field(default=None, compare=False)
+    """Whether an answer that was kept from an earlier time will do; None: as the session does it."""
 
     @classmethod
     def of(
@@ -54,6 +56,7 @@ class Prompt:
         constrain_only: bool = False,
         attached: Attached | None = None,
         logprobs: int | None = None,
+        cache: bool | None = None,
         **sampling: Any,
     ) -> Prompt:
         """From a text and options by name (a finished prompt takes none). `OptionError` for what cannot be asked.
@@ -63,7 +66,7 @@ class Prompt:
         """
         if isinstance(text, Prompt):
             structured = constrain_only or any(value is not None for value in (schema, choices, regex))
-            shown = format != "markdown" or logprobs is not None
+            shown = format != "markdown" or logprobs is not None or cache is not None
             changed = system is not None or template != "auto" or shown or attached is not None
             if changed or structured or sampling:
                 raise OptionError("A Prompt has its options already.", "Change it with dataclasses.replace.")
@@ -90,6 +93,7 @@ class Prompt:
             constrain_only,
             attached,
             check_logprobs(logprobs),
+            cache,
         )
 
     @property
@@ -112,6 +116,7 @@ class Prompt:
             filled=self.filled,
             images=self.attached.images if self.attached else (),
             logprobs=self.logprobs,
+            cache=self.cache,
         )
 
     def shown(self, answer: Answer) -> Answer:

@@ -4,18 +4,40 @@ from __future__ import annotations
 
 import datetime
 import platform
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kaggle_magics import __version__
-from kaggle_magics.errors import EngineError
+from kaggle_magics.errors import EngineError, KaggleMagicsError
 from kaggle_magics.generation.answer import Answer
 from kaggle_magics.generation.card import RunCard, shortened
-from kaggle_magics.generation.worker import Generated, Generation
+from kaggle_magics.generation.worker import Generated, Generation, OnText
 from kaggle_magics.models.constraint import stable_form
 from kaggle_magics.models.identity import identify, text_hash
 from kaggle_magics.models.loaded import LoadedModel
-from kaggle_magics.models.request import Request
+from kaggle_magics.models.request import Request, StopReason, Usage
 from kaggle_magics.models.templates.named import NAMED
+
+
+class Recalled:
+    """Stands in for a generation where the answer is known: iterate over its text, or `run` it, as there."""
+
+    stop_reason: StopReason | None
+
+    def __init__(self, answer: Answer) -> None:
+        self.text, self.reasoning = answer.text, answer.reasoning
+        self.stop_reason, self.usage = answer.stop_reason, answer.usage
+
+    def __iter__(self) -> Iterator[str]:
+        if self.text:
+            yield self.text
+
+    def run(self, on_text: OnText | None = None, on_reasoning: OnText | None = None) -> None:
+        """All of it at once."""
+        if on_reasoning and self.reasoning:
+            on_reasoning(self.reasoning)
+        if on_text and self.text:
+            on_text(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +46,15 @@ class Running:
 
     model: LoadedModel
     request: Request
-    generation: Generation
+    generation: Generation | Recalled
+    kept: Answer | None = None
+    """The answer, where it was kept from an earlier time."""
 
     def answer(self) -> Answer:
         """The answer, once the generation has ended."""
+        if self.kept is not None:
+            return self.kept
+        assert not isinstance(self.generation, Recalled)
         return answer_of(self.model, self.request, self.generation)
 
 
@@ -46,6 +73,11 @@ def answer_of(model: LoadedModel, request: Request, generated: Generated) -> Ans
         tokens=tuple(generated.tokens),
         error=generated.error,
     )
+
+
+def failed(model: LoadedModel, request: Request, error: KaggleMagicsError) -> Answer:
+    """The answer of a table's row that cannot be asked."""
+    return Answer(text=str(error), stop_reason="error", usage=Usage(0, 0, 0, 0.0, 0.0), card=card_of(model, request))
 
 
 def card_of(model: LoadedModel, request: Request) -> RunCard:

@@ -122,8 +122,8 @@ class Call:
             template=self.setting("template"),
             format=self.setting("format"),
             logprobs=getattr(self.options, "logprobs", None),
-            filled=self.values_filled(),
             attached=attaching.attached(self),
+            **self.about(),
             **structure,
             **sampling,
         )
@@ -138,9 +138,10 @@ class Call:
             asked["choices"] = typed_choices(asked["choices"], self.names)
         return asked | ({"constrain_only": True} if self.options.constrain_only else {})
 
-    def values_filled(self) -> tuple[tuple[str, str], ...]:
-        """The fields that were filled in until now, each with its text: for the run card."""
-        return tuple(self.values.items())
+    def about(self) -> dict[str, Any]:
+        """What every call that asks takes beside the sampling: the fields that were filled in, and the cache."""
+        cache = False if getattr(self.options, "no_cache", False) else None
+        return {"filled": tuple(self.values.items()), "cache": cache}
 
     def text(self) -> str:
         """The text the magic is about, its fields filled in: the cell's body, or on a line its words."""

@@ -61,6 +61,7 @@ def chain(call: Call) -> ChainResult | Chains | None:
         "model": call.options.model,
         "system": call.setting("system") or None,
         "template": call.setting("template"),
+        "cache": call.about()["cache"],
         **call.sampling(),
     }
 

@@ -45,8 +45,8 @@ def codegen(call: Call) -> CodeAnswer | None:
             model=model.name,
             template=call.setting("template"),
             on_text=output.text,
-            filled=call.values_filled(),
             on_reasoning=output.reasoning,
+            **call.about(),
             **call.sampling(),
         )
         if call.options.insert and answer.code.strip():

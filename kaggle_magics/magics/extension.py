@@ -15,7 +15,7 @@ from kaggle_magics.magics import completion
 from kaggle_magics.magics.call import Call
 from kaggle_magics.magics.command import COMMANDS, Command
 from kaggle_magics.magics.registry import commands
-from kaggle_magics.magics.settings import KaggleMagics
+from kaggle_magics.magics.settings import ABOUT_ANSWERS, KaggleMagics
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -31,6 +31,8 @@ def load(shell: InteractiveShell) -> None:
     _register(shell, settings)
     if settings.aliases:
         _tell_aliases({}, settings.aliases)
+    if (settings.cache, settings.answers, settings.replay) != (True, "", None):
+        _tell_about_answers(settings)
     if settings.prompts != KaggleMagics.prompts.default_value:
         _tell_folder(settings.prompts)
     settings.observe(
@@ -73,6 +75,8 @@ def _renew(shell: InteractiveShell, settings: KaggleMagics, change: Mapping[str,
         _register(shell, settings)
     if change["name"] == "aliases":
         _tell_aliases(change["old"], change["new"])
+    if change["name"] in ABOUT_ANSWERS:
+        _tell_about_answers(settings)
     if change["name"] == "prompts":
         _tell_folder(change["new"])
     defaults = settings.defaults()
@@ -91,6 +95,11 @@ def _tell_aliases(old: Mapping[str, str], new: Mapping[str, str]) -> None:
 def _tell_folder(folder: str) -> None:
     """The session keeps prompts there."""
     kaggle_magics.get_session().prompts.folder = Path(folder).expanduser()
+
+
+def _tell_about_answers(settings: KaggleMagics) -> None:
+    answers = kaggle_magics.get_session().answers
+    answers.enabled, answers.place, answers.replay = settings.cache, settings.answers or None, settings.replay
 
 
 def _register(shell: InteractiveShell, settings: KaggleMagics) -> None:

@@ -109,7 +109,7 @@ def _dry_run(call: Call, reference: str | None) -> Choices:
 def _load(call: Call, reference: str | None) -> LoadedModel:
     options = call.options
     on_server = is_endpoint(reference)
-    if not on_server:
+    if not on_server and not call.session.answers.replay:
         _fetch(call, reference)
     with open_show(call.shell) as output:
         # A server's address is not repeated: what should not be in it is refused before it is shown.

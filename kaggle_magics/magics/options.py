@@ -38,6 +38,7 @@ def sampling_options(parser: Parser) -> None:
     parser.option("--repeat-penalty", help="Above 1 makes repeated tokens less probable.", type=number, metavar="R")
     parser.option("--seed", help="The same seed gives the same random answer.", type=whole, metavar="N")
     parser.option("--stop", help="Text that ends the answer; may be given again.", repeat=True, metavar="TEXT")
+    parser.switch("--no-cache", help="Ask the model though the same was answered before; the new answer is kept.")
 
 
 def system_option(parser: Parser) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from traitlets import Dict, Enum, Float, Int, List, TraitError, Unicode, validate
+from traitlets import Bool, Dict, Enum, Float, Int, List, TraitError, Unicode, validate
 from traitlets.config import Configurable
 
 from kaggle_magics.generation.answer import FORMATS
 from kaggle_magics.models.request import Sampling
 
 _SAMPLING = Sampling()
+ABOUT_ANSWERS = ("cache", "answers", "replay")
+"""Settings that the session itself has to know."""
 
 
 class KaggleMagics(Configurable):
@@ -37,6 +39,17 @@ class KaggleMagics(Configurable):
     passages = Int(5, help="How many passages are retrieved.").tag(config=True)
     mode = Unicode("hybrid", help="hybrid, vector or lexical.").tag(config=True)
 
+    cache = Bool(True, help="Keep answers on disk, and give them again where asking would give the same.").tag(
+        config=True
+    )
+    answers = Unicode(
+        "",
+        help="Folders where answers are kept, the first one first; by default KAGGLE_MAGICS_ANSWERS, then the cache.",
+    ).tag(config=True)
+    replay = Bool(
+        None, allow_none=True, help="Load no model, and answer from what is kept; by default KAGGLE_MAGICS_REPLAY."
+    ).tag(config=True)
+
     @validate("prefix")
     def _prefix_is_a_name(self, proposal: dict[str, str]) -> str:
         prefix = proposal["value"]
@@ -59,5 +72,5 @@ class KaggleMagics(Configurable):
 
     def defaults(self) -> dict[str, object]:
         """The present values of the options that have one, for the help of the magics."""
-        names = set(self.class_trait_names(config=True)) - {"prefix", "model", "aliases", "prompts"}
+        names = set(self.class_trait_names(config=True)) - {"prefix", "model", "aliases", "prompts", *ABOUT_ANSWERS}
         return {name: getattr(self, name) for name in names}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from kaggle_magics.models.checkpoint import Checkpoint
 from kaggle_magics.models.engines.protocol import Engine, EngineFacts
 from kaggle_magics.models.fit.plan import Plan
 from kaggle_magics.models.identity import Identity
+from kaggle_magics.models.request import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,8 @@ class LoadedModel:
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     identity: Identity | None = field(default=None, repr=False)
     """What it is, read from its files when it was loaded: `models.identity.identify`."""
+    on_count: Callable[[str, int], None] | None = field(default=None, repr=False)
+    """Is told each text whose tokens were counted, and how many there are: a replay cannot count them."""
 
     @property
     def facts(self) -> EngineFacts:
@@ -82,12 +85,16 @@ class LoadedModel:
         """Where its weights lie."""
         if self.checkpoint:
             return str(self.checkpoint.path)
+        if self.identity:
+            return self.identity.source
         return self.adopted or self.facts.library
 
     @property
     def has_template(self) -> bool:
         """Whether it comes with a chat template; where that cannot be known, it is taken to."""
-        return self.checkpoint.has_chat_template if self.checkpoint else True
+        if self.checkpoint:
+            return self.checkpoint.has_chat_template
+        return self.identity.has_template if self.identity else True
 
     @property
     def adapter(self) -> str | None:
@@ -96,7 +103,14 @@ class LoadedModel:
 
     def count_tokens(self, text: str) -> int:
         """Tokens of a plain text."""
-        return self.engine.count_tokens(text)
+        count = self.engine.count_tokens(text)
+        if self.on_count is not None:
+            self.on_count(text, count)
+        return count
+
+    def render(self, request: Request) -> str:
+        """The exact text the model reads for this request, special tokens included."""
+        return self.engine.render(request)
 
 
 def _stamp(path: Path | None) -> list[tuple[str, int, int]]:

@@ -168,6 +168,12 @@ class ModelPool:
             seconds = time.perf_counter() - started
             return self._replace(leaving, lambda: LoadedModel(name, engine, seconds=seconds))
 
+    def put(self, model: LoadedModel, *, swap: bool = False) -> LoadedModel:
+        """Make a model that takes no memory the current one, in place of one of its name."""
+        with self._changing:
+            model.name = self._free_name(model.name, model.source)
+            return self._replace(self._leaving(model.name, swap), lambda: model)
+
     def unload(self, name: str | None = None) -> int:
         """Free a model (the current one by default), once its answer has ended; bytes given back, measured."""
         with self._changing:

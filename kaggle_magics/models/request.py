@@ -116,6 +116,8 @@ class Request:
     alone is told for 0). None tells nothing. An endpoint tells them where its server does."""
     filled: Filled = field(default=(), compare=False)
     """What of the notebook was filled into the messages: for the run card alone."""
+    cache: bool | None = field(default=None, compare=False)
+    """Whether an answer that was kept from an earlier time will do; None: as the session does it. For no engine."""
 
     @classmethod
     def ask(
@@ -129,11 +131,12 @@ class Request:
         logprobs: int | None = None,
         filled: Filled = (),
         images: tuple[Image, ...] = (),
+        cache: bool | None = None,
     ) -> Request:
         """A request of one user turn, after an optional system text."""
         turns = [Message("system", system)] if system else []
         turns.append(Message("user", text, images))
-        return cls(tuple(turns), sampling or Sampling(), template, constraint, logprobs, filled)
+        return cls(tuple(turns), sampling or Sampling(), template, constraint, logprobs, filled, cache)
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,7 @@ class Session(TableCalls, LibraryCalls, ExpectingCalls, DocumentCalls):
         model: str | None = None,
         system: str | None = None,
         template: str = "auto",
+        cache: bool | None = None,
         on_step: Callable[[StepResult], None] | None = None,
         on_text: OnText | None = None,
         on_reasoning: OnText | None = None,
@@ -90,7 +91,9 @@ class Session(TableCalls, LibraryCalls, ExpectingCalls, DocumentCalls):
         self.model(model)
 
         def generate(prompt: str, filled: Filled) -> Answer:
-            request = Request.ask(prompt, system=system, sampling=options, template=template, filled=filled)
+            request = Request.ask(
+                prompt, system=system, sampling=options, template=template, filled=filled, cache=cache
+            )
             return self.generate(request, model=model, on_text=on_text, on_reasoning=on_reasoning)
 
         result = run_chain(steps, generate, inputs=inputs or {}, namespace=namespace, on_step=on_step)
@@ -119,6 +122,7 @@ class Session(TableCalls, LibraryCalls, ExpectingCalls, DocumentCalls):
         model: str | None = None,
         template: str = "auto",
         filled: Filled = (),
+        cache: bool | None = None,
         on_text: OnText | None = None,
         on_reasoning: OnText | None = None,
         **sampling: Any,
@@ -130,6 +134,7 @@ class Session(TableCalls, LibraryCalls, ExpectingCalls, DocumentCalls):
             sampling=Sampling.of(sampling),
             template=template,
             filled=filled,
+            cache=cache,
         )
         answer = self.generate(request, model=model, on_text=on_text, on_reasoning=on_reasoning)
         code = extract_code(answer.text, language)

@@ -41,7 +41,7 @@ class ConversationCalls(GeneratingCalls):
             before = [] if new else thread.before(key)
             if prompt.system is None and not new:
                 prompt = replace(prompt, system=thread.system)
-            fitted = fit(prompt.request(), before, loaded.engine)
+            fitted = fit(prompt.request(), before, loaded)
             place = InThread(
                 name,
                 turn=len(before) + 1,

@@ -97,6 +97,7 @@ class DocumentCalls(GeneratingCalls):
         model: str | None = None,
         extract: bool = False,
         filled: Filled = (),
+        cache: bool | None = None,
         on_text: OnText | None = None,
         on_reasoning: OnText | None = None,
         **sampling: Any,
@@ -117,6 +118,6 @@ class DocumentCalls(GeneratingCalls):
         request, used = grounded.grounded_request(
             question, hits, sampling=options, count_tokens=loaded.count_tokens, budget=loaded.facts.context_length
         )
-        request = replace(request, filled=filled)
+        request = replace(request, filled=filled, cache=cache)
         answer = self.generate(request, model=loaded.name, on_text=on_text, on_reasoning=on_reasoning)
         return self._keep(grounded.finish(answer, used))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import secrets
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from kaggle_magics.errors import DoesNotFit, OptionError, StructureError
+from kaggle_magics.errors import DoesNotFit, OptionError, ReplayMiss, StructureError
 from kaggle_magics.generation.answer import Answer
-from kaggle_magics.generation.running import Running, answer_of
+from kaggle_magics.generation.answer_key import Slot
+from kaggle_magics.generation.running import Recalled, Running, answer_of, failed
 from kaggle_magics.generation.structure import structured
 from kaggle_magics.generation.worker import Generation, TableGeneration, Worker
 from kaggle_magics.generation.worker import OnText as OnText
@@ -20,6 +22,8 @@ from kaggle_magics.session.models import ModelCalls
 
 OnPiece = Callable[[int, Piece], None]
 OnAnswer = Callable[[int, Answer], None]
+MOST_SAID = 2000
+"""Answers that a session remembers."""
 Kept = TypeVar("Kept", bound=Answer)
 
 
@@ -30,6 +34,8 @@ class GeneratingCalls(ModelCalls):
         super().__init__()
         self.last: Answer | None = None
         """The last answer."""
+        self.said: deque[Answer] = deque(maxlen=MOST_SAID)
+        """What models answered in this session, the latest last; `verify` asks them again."""
 
     def generate(
         self,
@@ -71,35 +77,73 @@ class GeneratingCalls(ModelCalls):
         "length", and has no value.
         """
         loaded = self.model(model)
-        requests = [_complete(request, loaded) for request in requests]
-        table = TableGeneration(loaded.engine, requests)
-        told: dict[int, Answer] = {}
+        whole = [_complete(request, loaded) for request in requests]
+        slots = [self.answers.slot(loaded, *pair) for pair in zip(requests, whole, strict=True)]
+        done: dict[int, Answer] = {}
 
-        def shown(came: tuple[int, Piece]) -> None:
-            index, piece = came
+        def ended(index: int, answer: Answer) -> None:
+            done[index] = _row(whole[index], answer)
+            if on_answer is not None:
+                on_answer(index, done[index])
+
+        for index, slot in enumerate(slots):
+            kept = self._kept_row(slot, loaded, whole[index])
+            if kept is not None:
+                if on_piece is not None:
+                    on_piece(index, Piece(kept.text, kept.stop_reason, kept.usage))
+                ended(index, kept)
+        left = [index for index in range(len(whole)) if index not in done]
+        table = TableGeneration(loaded.engine, [whole[index] for index in left])
+
+        def came(index: int) -> None:
+            answer = answer_of(loaded, whole[left[index]], table.answers[index])
+            self.answers.keep(slots[left[index]], answer)
+            ended(left[index], answer)
+
+        def shown(piece: tuple[int, Piece]) -> None:
             if on_piece is not None:
-                on_piece(index, piece)
-            if on_answer is not None and piece.stop_reason is not None:
-                told[index] = _row(requests[index], answer_of(loaded, requests[index], table.answers[index]))
-                on_answer(index, told[index])
+                on_piece(left[piece[0]], piece[1])
+            if piece[1].stop_reason is not None:
+                came(piece[0])
 
-        with self._alone(loaded, table):
-            table.run(shown if on_piece or on_answer else None)
+        if left:
+            with self._alone(loaded, table):
+                table.run(shown)
         if table.stopped and on_stop is not None:
             on_stop()
-        return [
-            told.get(index) or _row(requests[index], answer_of(loaded, requests[index], answer))
-            for index, answer in enumerate(table.answers)
-        ]
+        # What a stop ended is not told row by row.
+        on_answer = None
+        for index, row in enumerate(left):
+            if row not in done:
+                came(index)
+        return [self._note(done[index]) for index in range(len(whole))]
+
+    def _kept_row(self, slot: Slot | None, loaded: LoadedModel, request: Request) -> Answer | None:
+        """A table's row that need not be asked, or cannot be."""
+        try:
+            return self.answers.find(slot, loaded, request)
+        except ReplayMiss as error:
+            return failed(loaded, request, error)
 
     @contextmanager
     def generating(self, request: Request, *, model: str | None = None) -> Iterator[Running]:
-        """A request that is about to run, alone on its model, and that `stop` can reach."""
+        """A request that is about to run, alone on its model, and that `stop` can reach.
+
+        Nothing runs where its answer is kept from an earlier time (`session.answers`); else it is kept at the end.
+        """
         loaded = self.model(model)
-        request = _complete(request, loaded)
-        running = Running(loaded, request, Generation(loaded.engine, request))
-        with self._alone(loaded, running.generation):
-            yield running
+        complete = _complete(request, loaded)
+        slot = self.answers.slot(loaded, request, complete)
+        kept = self.answers.find(slot, loaded, complete)
+        if kept is not None:
+            yield Running(loaded, complete, Recalled(kept), kept)
+            self._note(kept)
+            return
+        generation = Generation(loaded.engine, complete)
+        with self._alone(loaded, generation):
+            yield (running := Running(loaded, complete, generation))
+        if generation.stop_reason is not None:
+            self.answers.keep(slot, self._note(running.answer()))
 
     @contextmanager
     def _alone(self, loaded: LoadedModel, work: Worker[Any]) -> Iterator[None]:
@@ -114,6 +158,10 @@ class GeneratingCalls(ModelCalls):
             finally:
                 self._running.discard(work)
         raise self._pool.out_of_memory(loaded, trouble)
+
+    def _note(self, answer: Answer) -> Answer:
+        self.said.append(answer)
+        return answer
 
     def _keep(self, answer: Kept) -> Kept:
         self.last = answer

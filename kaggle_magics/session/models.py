@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kaggle_magics.errors import OptionError
+from kaggle_magics.generation.kept import KeptAnswers, as_asked
 from kaggle_magics.generation.worker import Worker
 from kaggle_magics.models.checkpoint import Checkpoint
 from kaggle_magics.models.find.listing import ListedModel, list_models
@@ -34,6 +35,8 @@ class ModelCalls:
         self.aliases: dict[str, str] = {}
         """Names of your own for models: what each stands for."""
         self._running: set[Worker[Any]] = set()
+        self.answers = KeptAnswers()
+        """Answers that are kept on disk: whether and where, and whether they are replayed."""
 
     @property
     def loaded(self) -> Mapping[str, LoadedModel]:
@@ -118,10 +121,14 @@ class ModelCalls:
         and then while something takes long.
 
         Raises `ModelNotFound`, `DoesNotFit`, `CheckpointError`, `OptionError` or `MissingExtra`; the models loaded
-        before stay.
+        before stay. In a replay (`session.answers.replay`) nothing is loaded: the model stands in for the one that this
+        call gave when its answers were recorded, or it is a `ReplayMiss`.
         """
         if template is not None:
             check_name(template)
+        asked = as_asked(reference, quant=quant, dtype=dtype, context=context, device=device, adapter=adapter)
+        if self.answers.replay:
+            return self._pool.put(self.answers.stand_in(asked, name=name, template=template), swap=swap)
         reference = self.server_of(reference)
         if is_endpoint(reference):
             if quant or dtype or device or adapter or allow_pickle or trust_remote_code:
@@ -143,6 +150,7 @@ class ModelCalls:
             )
         model.template = template or model.template
         model.identity = model.identity or identify(model)
+        self.answers.keep_load(asked, model)
         return model
 
     def quantize(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from kaggle_magics.errors import DoesNotFit, EngineError, KaggleMagicsError, OptionError
 from kaggle_magics.models.engines.answering import Answering
@@ -42,6 +42,11 @@ class LocalEngine:
     def template(self) -> str | None:
         """The model's own chat template."""
         return self._open().template
+
+    @property
+    def special_tokens(self) -> Mapping[str, str]:
+        """`bos_token`, `eos_token` and so on, as text."""
+        return self._open().special_tokens
 
     @property
     def kept_bytes(self) -> int:

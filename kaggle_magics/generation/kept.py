@@ -88,8 +88,9 @@ class KeptAnswers:
             found = store.get("answer", slot.key)
             if found is not None and (answer := _answer(found)) is not None:
                 now = card_of(model, request)
-                told = {"model": now.model, "source": now.source, "filled": now.filled, "messages": now.messages}
-                card = replace(answer.card, **told)
+                card = replace(
+                    answer.card, model=now.model, source=now.source, filled=now.filled, messages=now.messages
+                )
                 return replace(answer, card=card, from_cache=True)
         if stand_in:
             raise self._missed(slot, model, request)

@@ -33,6 +33,7 @@ from kaggle_magics.models.engines.transformers.cache import (
     side_by_side,
     view,
 )
+from kaggle_magics.models.engines.transformers.grouped import grouped_heads, takes_grouped_heads
 from kaggle_magics.models.engines.transformers.growing import Growth, layer_class
 from kaggle_magics.models.engines.transformers.vocabulary import token_bytes
 from kaggle_magics.models.fit.machine import this_machine
@@ -72,6 +73,9 @@ class TransformersModel:
         self._last_only = {"logits_to_keep": 1} if "logits_to_keep" in parameters else {}
         kinds = {type(layer).__name__ for layer in self._cache_class(config=model.config).layers}
         self.croppable = kinds <= set(_GROWING)
+        self._attention = (
+            grouped_heads if takes_grouped_heads(self._torch, facts.device, model.dtype) else nullcontext[None]
+        )
         self._goes_on: bool | None = None
         self._bytes_per_token = 0
         self.facts = facts
@@ -263,7 +267,7 @@ class TransformersModel:
         torch, cache = self._torch, block.cache
         before = [(layer, layer.get_seq_length()) for layer in layers_of(cache)] if self.croppable else []
         try:
-            with torch.inference_mode():
+            with torch.inference_mode(), self._attention():
                 output = self._model(
                     **self._inputs(block, tails),
                     **{self._takes_cache: cache},

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 VIEWS = {
     "kaggle_magics.generation.answer.Answer": "answers.answer_view",
     "kaggle_magics.generation.card.RunCard": "cards.card_view",
+    "kaggle_magics.generation.several.Answers": "several.answers_view",
     "kaggle_magics.generation.table.AnswerTable": "tables.answer_table_view",
     "kaggle_magics.code.check.CodeAnswer": "answers.code_view",
     "kaggle_magics.rag.answer.GroundedAnswer": "documents.grounded_view",
@@ -41,7 +42,12 @@ VIEWS = {
 }
 """Class path of a result -> the function in this package that draws it."""
 
-_LISTS = ("kaggle_magics.display.results.", "kaggle_magics.compare.", "kaggle_magics.generation.table.")
+_LISTS = (
+    "kaggle_magics.display.results.",
+    "kaggle_magics.compare.",
+    "kaggle_magics.generation.several.",
+    "kaggle_magics.generation.table.",
+)
 """Lists have a text formatter already, which goes before a bundle: these get one of their own."""
 
 

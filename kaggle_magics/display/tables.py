@@ -25,14 +25,14 @@ _REASONS = 3
 def table_line(progress: TableProgress) -> str:
     """How far a table is, on one line: "120 of 1,000 rows, 2 failed, 16 under way · 4.1 rows/s · 3 min 35 s left"."""
     ended = progress.done + progress.failed
-    rows = f"{ended:,} of {progress.rows:,} rows"
+    rows = f"{ended:,} of {progress.rows:,} {progress.unit}"
     if progress.failed:
         rows += f", {progress.failed:,} failed"
     if progress.begun:
         rows += f", {progress.begun} under way"
     parts = [rows]
     if progress.asked and progress.seconds > 0:
-        parts.append(_rate(progress.asked, progress.seconds, "rows"))
+        parts.append(_rate(progress.asked, progress.seconds, progress.unit))
         if progress.tokens:
             parts.append(_rate(progress.tokens, progress.seconds, "tokens"))
     if progress.left and progress.seconds_left is not None:

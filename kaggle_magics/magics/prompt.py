@@ -12,10 +12,11 @@ from kaggle_magics.magics.call import Call
 from kaggle_magics.magics.cell import turn_key
 from kaggle_magics.magics.command import command
 from kaggle_magics.magics.options import prompting_options, thread_options
-from kaggle_magics.magics.prompt_table import prompt_over, table_options
+from kaggle_magics.magics.prompt_table import check_alone, prompt_many, prompt_over, table_options
 
 if TYPE_CHECKING:
     from kaggle_magics.generation.answer import Answer
+    from kaggle_magics.generation.several import Answers
     from kaggle_magics.generation.table import AnswerTable
 
 
@@ -36,14 +37,18 @@ def _options(parser: Parser) -> None:
         "%%prompt --thread recipes\nAnd which wine goes with it?",
         "%%prompt --over reviews -o out --max-tokens 5\nIs this review good or bad? {text}",
         "%%prompt --schema list[str] -o colours\nName three colours.",
+        "%%prompt -n 3 --temperature 0.8 -o answers\nInvent a name for a bakery.",
         'answer = %prompt "What is the capital of Peru?"',
         "%%prompt --save capital --max-tokens 20\nWhat is the capital of {country}?",
         "%prompt --use capital -i country=France",
     ),
 )
-def prompt(call: Call) -> Answer | AnswerTable | None:
+def prompt(call: Call) -> Answer | Answers | AnswerTable | None:
+    check_alone(call)
     if call.options.over is not None:
         return prompt_over(call)
+    if call.options.n is not None:
+        return prompt_many(call)
     asked = call.prompt()
     session = call.session
     model = session.model(call.options.model)

@@ -1,4 +1,4 @@
-"""%%prompt --over: one prompt, asked once a row."""
+"""%%prompt --over and -n: one prompt, asked once a row or for several answers."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from kaggle_magics.display.several import answers_footer, answers_view
 from kaggle_magics.display.tables import answer_table_footer, answer_table_view, table_line
 from kaggle_magics.errors import OptionError
 from kaggle_magics.generation.rows import VALUE
+from kaggle_magics.generation.several import check_several
 from kaggle_magics.interpolation import Template, name_of
 from kaggle_magics.magics.arguments import Parser, whole
 from kaggle_magics.magics.over import Over, over_option, read_over
 
 if TYPE_CHECKING:
     from kaggle_magics.display.stream import Show
+    from kaggle_magics.generation.several import Answers
     from kaggle_magics.generation.table import AnswerTable, TableProgress
     from kaggle_magics.magics.call import Call
 
@@ -27,6 +30,7 @@ def table_options(parser: Parser) -> None:
     over_option(parser, "Ask once for each row, {column} in the text being its value")
     parser.option("--limit", help="With --over: only the first N rows.", type=whole, metavar="N")
     parser.switch("--again", help="With --over: also the rows that were answered before.")
+    parser.option("-n", help="Give N answers, with the seeds S, S+1, ...; needs a temperature.", type=whole)
 
 
 def prompt_over(call: Call) -> AnswerTable | None:
@@ -54,6 +58,37 @@ def prompt_over(call: Call) -> AnswerTable | None:
         return answers
 
     return call.show(model.name, run, answer_table_view, answer_table_footer)
+
+
+def prompt_many(call: Call) -> Answers | None:
+    """Ask the call's prompt for -n answers."""
+    prompt = call.prompt()
+    session = call.session
+    model = session.model(call.options.model)
+    check_several(call.options.n, prompt.sampling)
+    return call.show(
+        model.name,
+        lambda output: session.prompt_many(
+            prompt, n=call.options.n, model=model.name, on_progress=paced(output, model.name)
+        ),
+        lambda answers: answers_view(answers, asked=call.options.n),
+        lambda answers: answers_footer(answers, asked=call.options.n),
+    )
+
+
+def check_alone(call: Call) -> None:
+    """`OptionError` for options that do not go together, or that say something of one that is not there."""
+    options = call.options
+    many = next((flag for flag, value in (("--over", options.over), ("-n", options.n)) if value is not None), None)
+    if many is None:
+        stray = "--limit" if options.limit is not None else "--again" if options.again else None
+        if stray:
+            raise OptionError(f"{stray} is about the rows of a table, and none is named.", "Name one: --over NAME.")
+        return
+    if options.over is not None and options.n is not None:
+        raise OptionError("-n and --over do not go together.", "Repeat the rows instead: df.loc[df.index.repeat(3)]")
+    if options.thread is not None:
+        raise OptionError(f"{many} asks many times, and a thread goes on with one answer.", "Use one of the two.")
 
 
 def given_rows(call: Call, text: str) -> Over:

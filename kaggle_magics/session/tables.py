@@ -1,20 +1,22 @@
-"""How a session asks one prompt many times: once a row of a table."""
+"""How a session asks one prompt many times: once a row of a table, or for several answers."""
 
 from __future__ import annotations
 
 import contextlib
+import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from kaggle_magics.errors import KaggleMagicsError, OptionError
+from kaggle_magics.errors import EngineError, KaggleMagicsError, OptionError
 from kaggle_magics.generation.answer import Answer
 from kaggle_magics.generation.answered import Answered, key_of
 from kaggle_magics.generation.prompt import Prompt
 from kaggle_magics.generation.row_prompt import RowPrompt
 from kaggle_magics.generation.rows import Rows, rows_of
+from kaggle_magics.generation.several import Answers, check_several
 from kaggle_magics.generation.table import NOT_ASKED, AnswerTable, RowAnswer, TableProgress, TableRun
 from kaggle_magics.models.identity import identify
 from kaggle_magics.models.loaded import LoadedModel
@@ -75,6 +77,48 @@ class TableCalls(PromptingCalls):
         if (last := next(answers, None)) is not None:
             self._keep(last)
         return result
+
+    def prompt_many(
+        self,
+        text: str | Prompt,
+        *,
+        n: int,
+        model: str | None = None,
+        on_progress: OnTable | None = None,
+        **options: Any,
+    ) -> Answers:
+        """Ask for `n` answers to one prompt, in batches that read it once. `options` are those of `prompt`.
+
+        Their seeds are `seed`, `seed` + 1 and so on (from a random one where none is given), so each can be had again
+        alone. After the stop button those that had begun are there. Raises `OptionError` for more than one answer at
+        temperature 0, where all are the same, and `EngineError` when none could be given.
+        """
+        prompt = Prompt.of(text, **options)
+        check_several(n, prompt.sampling)
+        first = secrets.randbelow(2**32) if prompt.sampling.seed is None else prompt.sampling.seed
+        request = prompt.request()
+        requests = [
+            replace(request, sampling=replace(prompt.sampling, seed=(first + place) % 2**32)) for place in range(n)
+        ]
+        started = time.perf_counter()
+        ended: list[Answer] = []
+
+        def tell(_: int, answer: Answer) -> None:
+            ended.append(answer)
+            if on_progress is not None:
+                failed = sum(bool(each.error) for each in ended)
+                tokens = sum(each.usage.generated_tokens for each in ended)
+                seconds = time.perf_counter() - started
+                on_progress(TableProgress(n, len(ended) - failed, failed, len(ended), 0, tokens, seconds, "answers"))
+
+        found = self.generate_many(requests, model=model, on_answer=tell)
+        if all(answer.error for answer in found):
+            raise EngineError(found[0].error)
+        begun = [answer for answer in found if answer.stop_reason != "interrupted" or answer.text]
+        answers = Answers(prompt.shown(answer) for answer in begun)
+        if answers:
+            self._keep(answers[-1])
+        return answers
 
 
 class _Run:

@@ -174,3 +174,38 @@ def test_bad_input_is_one_line_and_asks_nothing(shell: Any, script: Any, cell: s
         shell.run(cell)
     assert says in str(caught.value) and "\n" not in str(caught.value)
     assert engine.requests == []
+
+
+def test_several_answers_are_shown_numbered_and_kept(shell: Any, script: Any, outputs: Any) -> None:
+    engine = script("red", "blue", "red")
+    shell.run_cell("%%prompt -n 3 --temperature 0.7 --seed 5 -o answers\nA colour?").raise_error()
+    assert [request.sampling.seed for request in engine.requests] == [5, 6, 7]
+    answers = shell.user_ns["answers"]
+    assert [answer.text for answer in answers] == ["red", "blue", "red"]
+    assert len(outputs) == 1
+    for said in ("1, 3 (2 of 3)", "3 answers, 2 distinct", "seeds 5 to 7"):
+        assert said in outputs.html
+    assert shell.run("again = %prompt -n 2 --temperature 1 'A colour?'") == ""
+    assert len(shell.user_ns["again"]) == 2
+    shell.run_cell("again").raise_error()
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("-n 3", "At temperature 0 all 3 answers would be the same"),
+        ("-n 0 --temperature 1", "n must be a whole number of at least 1"),
+        ("-n x", "-n needs a whole number"),
+        ("-n 2 --temperature 1 --over df", "-n and --over do not go together"),
+        ("-n 2 --temperature 1 --thread talk", "-n asks many times"),
+        ("--over df --thread talk", "--over asks many times"),
+        ("--limit 3", "--limit is about the rows of a table"),
+        ("--again", "--again is about the rows of a table"),
+    ],
+)
+def test_what_does_not_go_together_is_told(shell: Any, script: Any, line: str, says: str) -> None:
+    engine = script("never")
+    shell.user_ns["df"] = pd.DataFrame({"text": ["a"]})
+    with pytest.raises(OptionError, match=says):
+        shell.run(f"%%prompt {line}\n{{text}}")
+    assert engine.requests == []

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 VIEWS = {
     "kaggle_magics.generation.answer.Answer": "answers.answer_view",
     "kaggle_magics.generation.card.RunCard": "cards.card_view",
+    "kaggle_magics.generation.batch_file.BatchFile": "batches.batch_file_view",
     "kaggle_magics.generation.several.Answers": "several.answers_view",
     "kaggle_magics.generation.table.AnswerTable": "tables.answer_table_view",
     "kaggle_magics.code.check.CodeAnswer": "answers.code_view",

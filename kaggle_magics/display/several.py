@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from kaggle_magics.display import escape
 from kaggle_magics.display.answers import ENDED, body, not_default, thoughts
 from kaggle_magics.display.bundle import View, join, note, seconds, title
+from kaggle_magics.generation.record import output_record
 
 if TYPE_CHECKING:
     from kaggle_magics.generation.several import Answers
@@ -56,6 +57,7 @@ def answers_footer(answers: Answers, *, asked: int | None = None) -> View:
         f'<div class="km-foot" role="status">{escape.html(line)}</div>',
         f"*{escape.markdown_line(line)}*",
         escape.plain(f"[{line}]"),
+        tuple(output_record(answer) for answer in answers[:_SHOWN]),
     )
     stopped = any(answer.stop_reason == "interrupted" for answer in answers)
     missing = asked is not None and len(answers) < asked

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from kaggle_magics.display import escape
 from kaggle_magics.display.answers import not_default
 from kaggle_magics.display.bundle import View, fold, join, note, seconds, table
+from kaggle_magics.generation.record import output_record
 from kaggle_magics.generation.rows import is_missing
 from kaggle_magics.interpolation import name_of
 
@@ -56,7 +57,8 @@ def answer_table_view(answers: AnswerTable) -> View:
     caption = f"The first {_ROWS} of {counts}" if len(answers) > _ROWS else counts
     columns = ("", *map(str, names), "answer", "tokens")
     grid = table(caption, columns, drawn, numbers=("tokens",))
-    grid = View("table", f'<div class="km-scroll">{grid.html}</div>', grid.markdown, grid.text)
+    records = tuple(output_record(row.answer) for row in shown if row.answer is not None)
+    grid = View("table", f'<div class="km-scroll">{grid.html}</div>', grid.markdown, grid.text, records)
     return join("answers", [grid, _reasons(answers), answer_table_footer(answers)])
 
 
@@ -65,6 +67,8 @@ def answer_table_footer(answers: AnswerTable) -> View:
     run, usage = answers.run, answers.run.usage
     done, failed, left = answers.done, answers.failed, answers.left
     parts = [run.model, f"{done:,} answered"]
+    if run.source:
+        parts[0] = f"{run.model}, from {run.source}"
     if failed:
         parts.append(f"{failed:,} failed")
     if left:
@@ -76,7 +80,8 @@ def answer_table_footer(answers: AnswerTable) -> View:
         prompt = f"{about}{usage.prompt_tokens:,} prompt tokens"
         parts.append(f"{prompt} ({usage.reused_tokens:,} reused)" if usage.reused_tokens else prompt)
         parts.append(f"{about}{usage.generated_tokens:,} generated")
-    parts.append(seconds(run.seconds))
+    if not run.source:
+        parts.append(seconds(run.seconds))
     if run.asked and run.seconds > 0:
         parts.append(_rate(run.asked, run.seconds, "rows"))
         parts.append(_rate(usage.generated_tokens, run.seconds, "tokens"))
@@ -93,11 +98,13 @@ def answer_table_footer(answers: AnswerTable) -> View:
         warnings.append(note(f"Ended early: whatever was asked failed. {_short(run.gave_up, _REASON)}", warn=True))
     elif failed == len(answers):
         warnings.append(note("Every row failed.", warn=True))
-    if left:
+    if left and run.source:
+        warnings.append(note(f"{left:,} of {len(answers):,} rows have no reply in {run.source}.", warn=True))
+    elif left:
         warnings.append(
             note(f"{left:,} of {len(answers):,} rows are left. Run it again to go on with them.", warn=True)
         )
-    elif any(row.error and row.answer for row in answers):
+    elif any(row.error and row.answer for row in answers) and not run.source:
         warnings.append(note("Run it again to try again what failed; answered rows are kept."))
     return join("foot", [foot, *warnings])
 

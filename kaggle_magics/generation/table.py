@@ -22,9 +22,19 @@ class RowAnswer:
 
     @classmethod
     def of(cls, answer: Answer) -> RowAnswer:
-        """From an answer that has ended. One that was stopped is none: running again asks it anew."""
+        """From an answer that has ended.
+
+        One that was stopped is none: running again asks it anew. One that was cut off before it had the structure it
+        was asked for has failed: a column of values holds only values.
+        """
         if answer.stop_reason == "interrupted":
             return NOT_ASKED
+        if answer.stop_reason == "length" and answer.card.structure is not None:
+            most = answer.card.sampling.max_tokens
+            return cls(
+                answer,
+                f"Cut off before it was complete, after {answer.usage.generated_tokens} tokens (max_tokens {most}).",
+            )
         return cls(answer, answer.error if answer.stop_reason == "error" else "")
 
     @property
@@ -113,6 +123,8 @@ class TableRun:
     gave_up: str = ""
     """Why it was ended before its last row, other than by a person."""
     structured: bool = False
+    source: str = ""
+    """The file that the answers were read from, where they were."""
 
 
 class AnswerTable(list[RowAnswer]):
@@ -157,7 +169,7 @@ class AnswerTable(list[RowAnswer]):
             "answer": pandas.Series([row.text if row.done else None for row in self], dtype=object),
             "stop_reason": pandas.Series([row.stop_reason for row in self], dtype=object),
             "tokens": pandas.Series([usage and usage.generated_tokens for usage in usages], dtype="Int64"),
-            "seconds": pandas.Series([usage and usage.seconds for usage in usages], dtype=float),
+            "seconds": pandas.Series([(usage and usage.seconds) or None for usage in usages], dtype=float),
             "error": pandas.Series([row.error or None for row in self], dtype=object),
         }
         if self.run.structured:
@@ -171,5 +183,6 @@ class AnswerTable(list[RowAnswer]):
                 number += 1
                 free = f"{name}_{number}"
             key = free if deep == 1 else (free, *[""] * (deep - 1))
-            frame[key] = values.array
+            # With the frame's own index: set by position, whatever the index holds, and no type is guessed anew.
+            frame[key] = values.set_axis(frame.index)
         return frame

@@ -95,7 +95,7 @@ def library_options(parser: Parser) -> None:
         metavar="NAME",
         complete="saved",
     )
-    parser.switch("--overwrite", help="Let --save replace another prompt of that name.")
+    parser.switch("--overwrite", help="Let --save, or --jsonl, replace what is there under that name.")
     parser.option(
         "--use", help="Use the saved text; options on the line go before saved ones.", metavar="NAME", complete="saved"
     )

@@ -12,10 +12,12 @@ from kaggle_magics.magics.call import Call
 from kaggle_magics.magics.cell import turn_key
 from kaggle_magics.magics.command import command
 from kaggle_magics.magics.options import prompting_options, thread_options
+from kaggle_magics.magics.prompt_batch import batch_options, prompt_batch
 from kaggle_magics.magics.prompt_table import check_alone, prompt_many, prompt_over, table_options
 
 if TYPE_CHECKING:
     from kaggle_magics.generation.answer import Answer
+    from kaggle_magics.generation.batch_file import BatchFile
     from kaggle_magics.generation.several import Answers
     from kaggle_magics.generation.table import AnswerTable
 
@@ -24,6 +26,7 @@ def _options(parser: Parser) -> None:
     prompting_options(parser)
     thread_options(parser)
     table_options(parser)
+    batch_options(parser)
 
 
 @command(
@@ -38,13 +41,16 @@ def _options(parser: Parser) -> None:
         "%%prompt --over reviews -o out --max-tokens 5\nIs this review good or bad? {text}",
         "%%prompt --schema list[str] -o colours\nName three colours.",
         "%%prompt -n 3 --temperature 0.8 -o answers\nInvent a name for a bakery.",
+        "%%prompt --over reviews --jsonl requests.jsonl -m Qwen/Qwen2.5-7B-Instruct\nGood or bad? {text}",
         'answer = %prompt "What is the capital of Peru?"',
         "%%prompt --save capital --max-tokens 20\nWhat is the capital of {country}?",
         "%prompt --use capital -i country=France",
     ),
 )
-def prompt(call: Call) -> Answer | Answers | AnswerTable | None:
+def prompt(call: Call) -> Answer | Answers | AnswerTable | BatchFile | None:
     check_alone(call)
+    if call.options.jsonl is not None or call.options.answers is not None:
+        return prompt_batch(call)
     if call.options.over is not None:
         return prompt_over(call)
     if call.options.n is not None:

@@ -17,6 +17,7 @@ from kaggle_magics.magics.over import Over, over_option, read_over
 
 if TYPE_CHECKING:
     from kaggle_magics.display.stream import Show
+    from kaggle_magics.generation.prompt import Prompt
     from kaggle_magics.generation.several import Answers
     from kaggle_magics.generation.table import AnswerTable, TableProgress
     from kaggle_magics.magics.call import Call
@@ -35,13 +36,9 @@ def table_options(parser: Parser) -> None:
 
 def prompt_over(call: Call) -> AnswerTable | None:
     """Ask the call's prompt once for each row of --over."""
-    if call.options.raw:
-        raise OptionError("--raw leaves fields as they are, and --over fills them.", "Use one of the two.")
     session = call.session
     model = session.model(call.options.model)
-    # Columns go before names of the notebook, so the fields must not be filled yet.
-    call.leave_open()
-    prompt = call.prompt()
+    prompt = table_prompt(call)
     over = given_rows(call, f"{prompt.text}\n{prompt.system or ''}")
 
     def run(output: Show) -> AnswerTable:
@@ -58,6 +55,14 @@ def prompt_over(call: Call) -> AnswerTable | None:
         return answers
 
     return call.show(model.name, run, answer_table_view, answer_table_footer)
+
+
+def table_prompt(call: Call) -> Prompt:
+    """The call's prompt with its fields open: columns go before names of the notebook."""
+    if call.options.raw:
+        raise OptionError("--raw leaves fields as they are, and --over fills them.", "Use one of the two.")
+    call.leave_open()
+    return call.prompt()
 
 
 def prompt_many(call: Call) -> Answers | None:

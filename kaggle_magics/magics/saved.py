@@ -87,7 +87,7 @@ def keep(call: Call) -> None:
     """Keep the text, its fields open, with its options, where --save says."""
     name = getattr(call.options, "save", None)
     if name is None:
-        if getattr(call.options, "overwrite", False):
+        if getattr(call.options, "overwrite", False) and getattr(call.options, "jsonl", None) is None:
             raise OptionError("--overwrite goes with --save NAME.")
         return
     library = call.session.prompts

@@ -23,10 +23,10 @@ from kaggle_magics.generation.prompt import not_empty
 from kaggle_magics.generation.worker import OnText
 from kaggle_magics.models.loaded import LoadedModel
 from kaggle_magics.models.request import Filled, Request, Sampling
+from kaggle_magics.session.batches import BatchCalls
 from kaggle_magics.session.documents import DocumentCalls
 from kaggle_magics.session.expecting import ExpectingCalls
 from kaggle_magics.session.library import LibraryCalls
-from kaggle_magics.session.tables import TableCalls
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -46,7 +46,7 @@ class SessionStatus:
     """Resident memory of this process."""
 
 
-class Session(TableCalls, LibraryCalls, ExpectingCalls, DocumentCalls):
+class Session(BatchCalls, LibraryCalls, ExpectingCalls, DocumentCalls):
     """Loaded models, the current one, collections and the last answer."""
 
     def status(self) -> SessionStatus:

@@ -175,7 +175,7 @@ def _row(request: Request, answer: Answer) -> Answer:
     except StructureError as error:
         if answer.stop_reason == "length":
             return answer
-        return replace(answer, stop_reason="error", text=str(error))
+        return replace(answer, stop_reason="error", text=str(error), error=str(error))
 
 
 def check_images(request: Request, loaded: LoadedModel) -> None:

@@ -95,11 +95,7 @@ class TableCalls(PromptingCalls):
         """
         prompt = Prompt.of(text, **options)
         check_several(n, prompt.sampling)
-        first = secrets.randbelow(2**32) if prompt.sampling.seed is None else prompt.sampling.seed
-        request = prompt.request()
-        requests = [
-            replace(request, sampling=replace(prompt.sampling, seed=(first + place) % 2**32)) for place in range(n)
-        ]
+        requests = seeded(prompt.request(), n)
         started = time.perf_counter()
         ended: list[Answer] = []
 
@@ -119,6 +115,13 @@ class TableCalls(PromptingCalls):
         if answers:
             self._keep(answers[-1])
         return answers
+
+
+def seeded(request: Request, n: int) -> list[Request]:
+    """The request `n` times, with seeds in a row that begin with its own, or anywhere."""
+    sampling = request.sampling
+    first = secrets.randbelow(2**32) if sampling.seed is None else sampling.seed
+    return [replace(request, sampling=replace(sampling, seed=(first + place) % 2**32)) for place in range(n)]
 
 
 class _Run:
@@ -171,6 +174,7 @@ class _Run:
             self._known,
             self._usage,
             self._gave_up,
+            self._prompt.prompt.structure is not None,
         )
         return AnswerTable(self._answers, self._rows, run)
 
@@ -187,7 +191,8 @@ class _Run:
             except KaggleMagicsError as error:
                 self._settle(place, RowAnswer(error=str(error)))
                 continue
-            key = key_of(about, replace(request, constraint=None, filled=()))
+            form = request.constraint.key if request.constraint else None
+            key = key_of(about, form, replace(request, constraint=None, filled=()))
             if not certain:
                 # Equal rows may have different answers: each has its own.
                 seen[key] += 1
@@ -200,7 +205,7 @@ class _Run:
             known = None if self._again else self._answered.get(key)
             if known is not None:
                 self._known += 1
-                self._settle(place, RowAnswer(known))
+                self._settle(place, RowAnswer.of(known))
             else:
                 yield place, key, request
 
@@ -222,9 +227,10 @@ class _Run:
             self._asked += 1
             self._usage = _sum(self._usage, answer.usage)
             self._begun.discard(place)
-            if answer.stop_reason != "error":
+            row = RowAnswer.of(answer)
+            if row.done:
                 self._answered.keep(stretch[place][0], answer)
-            self._settle_all(place, RowAnswer.of(answer))
+            self._settle_all(place, row)
 
         def piece(index: int, _: object) -> None:
             place = places[index]

@@ -34,6 +34,8 @@ class Interpolated:
     missing: tuple[str, ...] = ()
     filled: tuple[tuple[str, str], ...] = field(default=(), compare=False)
     """The fields in `used`, each with the text it was given."""
+    spans: tuple[tuple[int, int, str], ...] = field(default=(), compare=False)
+    """Where in `text` the values stand: (start, end, field), in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +78,24 @@ class Template:
         filled: list[str] = []
         used: dict[str, str] = {}
         missing: dict[str, None] = {}
+        spans: list[tuple[int, int, str]] = []
+        end = 0
         for before, path in self.parts:
             filled.append(before)
+            end += len(before)
             try:
                 value = str(resolve(path, namespace))
             except Exception:  # a property of the person's object may raise anything; the field stays as it is
                 missing[path] = None
                 filled.append(f"{{{path}}}")
+                end += len(filled[-1])
                 continue
             used[path] = value
             filled.append(value)
-        return Interpolated("".join((*filled, self.rest)), tuple(used), tuple(missing), tuple(used.items()))
+            spans.append((end, end + len(value), path))
+            end += len(value)
+        text = "".join((*filled, self.rest))
+        return Interpolated(text, tuple(used), tuple(missing), tuple(used.items()), tuple(spans))
 
 
 def interpolate(text: str, namespace: Mapping[str, Any]) -> Interpolated:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from kaggle_magics.models.engines.in_turn import in_turn
-from kaggle_magics.models.engines.protocol import EngineFacts
+from kaggle_magics.models.engines.protocol import EngineFacts, PromptToken
 from kaggle_magics.models.request import Piece, Request, StopReason, Usage, conversation_text
 
 _TOKEN = re.compile(r"\s*\S+|\s+$")
@@ -68,6 +68,12 @@ class ScriptedEngine:
 
     def render(self, request: Request) -> str:
         return conversation_text(request.messages)
+
+    def prompt_tokens(self, request: Request) -> tuple[str, list[PromptToken]]:
+        """The words of a prompt, numbered in their order; see `TellsTokens`."""
+        text = self.render(request)
+        words = enumerate(_TOKEN.finditer(text))
+        return text, [PromptToken(at, word[0], *word.span()) for at, word in words]
 
     def count_tokens(self, text: str) -> int:
         return len(_TOKEN.findall(text))

@@ -17,6 +17,7 @@ VIEWS = {
     "kaggle_magics.generation.batch_file.BatchFile": "batches.batch_file_view",
     "kaggle_magics.generation.several.Answers": "several.answers_view",
     "kaggle_magics.generation.table.AnswerTable": "tables.answer_table_view",
+    "kaggle_magics.generation.preview.Preview": "preview.preview_view",
     "kaggle_magics.code.check.CodeAnswer": "answers.code_view",
     "kaggle_magics.rag.answer.GroundedAnswer": "documents.grounded_view",
     "kaggle_magics.rag.ingestion.IngestReport": "documents.ingest_view",

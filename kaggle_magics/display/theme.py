@@ -79,6 +79,13 @@ text-decoration-style:dashed}
 text-decoration-style:double}
 .km-root .km-o-context{--km-h:rgb(30,110,220);background:rgba(30,110,220,.16);text-decoration-line:underline;
 text-decoration-style:dotted}
+.km-root .km-o-text{--km-h:currentColor}
+.km-root .km-o-answer{background:repeating-linear-gradient(135deg,var(--km-line) 0 2px,transparent 2px 6px)}
+.km-root .km-bar{display:flex;height:.7em;margin:.7em 0 .2em;border:1px solid var(--km-line);border-radius:4px;
+overflow:hidden;max-width:36rem}
+.km-root .km-bar span{min-width:2px}
+.km-root .km-bar .km-o-text{background:var(--km-fg)}
+.km-root .km-bar [class^=km-o-]:not(.km-o-text):not(.km-o-answer){background:var(--km-h)}
 .km-root .km-special{outline:1px solid var(--km-h);outline-offset:-1px;font-style:italic}
 .km-root .km-sign{opacity:.6}
 .km-root .km-gap{display:block;margin:.5em 0;padding:.2em .7em;border-left:2px solid var(--km-line);

@@ -40,6 +40,8 @@ class Prompt:
     """How many alternatives to each token are told, with their probabilities; 0 tells the chosen ones alone."""
     cache: bool | None = field(default=None, compare=False)
     """Whether an answer that was kept from an earlier time will do; None: as the session does it."""
+    spans: tuple[tuple[int, int, str], ...] = field(default=(), compare=False)
+    """Where in the text values of the notebook stand: (start, end, field), for a preview."""
 
     @classmethod
     def of(
@@ -57,6 +59,7 @@ class Prompt:
         attached: Attached | None = None,
         logprobs: int | None = None,
         cache: bool | None = None,
+        spans: tuple[tuple[int, int, str], ...] = (),
         **sampling: Any,
     ) -> Prompt:
         """From a text and options by name (a finished prompt takes none). `OptionError` for what cannot be asked.
@@ -94,6 +97,7 @@ class Prompt:
             attached,
             check_logprobs(logprobs),
             cache,
+            spans,
         )
 
     @property

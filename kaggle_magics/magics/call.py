@@ -53,6 +53,8 @@ class Call:
     """What --use names."""
     words: tuple[tuple[str, str], ...] = ()
     """Words of the line as they were written, and with their fields filled in, where that differs."""
+    spans: tuple[tuple[int, int, str], ...] = ()
+    """Where in the text that was filled last its values stand: (start, end, field)."""
     before: tuple[View, ...] = ()
     """What is to be shown above the result, and before there is one."""
     notes: tuple[View, ...] = ()
@@ -124,6 +126,7 @@ class Call:
             logprobs=getattr(self.options, "logprobs", None),
             attached=attaching.attached(self),
             **self.about(),
+            spans=self.spans if self.body is not None or self.saved is not None else (),
             **structure,
             **sampling,
         )
@@ -170,6 +173,7 @@ class Call:
 
     def filled(self, text: str) -> str:
         """`text` with its fields filled in, unless --raw is given."""
+        self.spans = ()
         if getattr(self.options, "raw", False):
             return text
         if self.open:
@@ -179,6 +183,7 @@ class Call:
         self.used += tuple(name for name in found.used if name not in self.used)
         self.missing += tuple(name for name in found.missing if name not in self.missing)
         self.values.update(found.filled)
+        self.spans = found.spans
         return found.text
 
     def leave_open(self) -> None:

@@ -64,6 +64,10 @@ def format_option(parser: Parser) -> None:
     )
 
 
+def dry_run_option(parser: Parser) -> None:
+    parser.switch("--dry-run", help="Only show what would be sent, token by token, and whether it fits.")
+
+
 def logprobs_option(parser: Parser) -> None:
     parser.option(
         "--logprobs",

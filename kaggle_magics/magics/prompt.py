@@ -11,13 +11,15 @@ from kaggle_magics.magics.arguments import Parser
 from kaggle_magics.magics.call import Call
 from kaggle_magics.magics.cell import turn_key
 from kaggle_magics.magics.command import command
-from kaggle_magics.magics.options import prompting_options, thread_options
+from kaggle_magics.magics.dry_run import dry_run
+from kaggle_magics.magics.options import dry_run_option, prompting_options, thread_options
 from kaggle_magics.magics.prompt_batch import batch_options, prompt_batch
 from kaggle_magics.magics.prompt_table import check_alone, prompt_many, prompt_over, table_options
 
 if TYPE_CHECKING:
     from kaggle_magics.generation.answer import Answer
     from kaggle_magics.generation.batch_file import BatchFile
+    from kaggle_magics.generation.preview import Preview
     from kaggle_magics.generation.several import Answers
     from kaggle_magics.generation.table import AnswerTable
 
@@ -27,6 +29,7 @@ def _options(parser: Parser) -> None:
     thread_options(parser)
     table_options(parser)
     batch_options(parser)
+    dry_run_option(parser)
 
 
 @command(
@@ -36,6 +39,7 @@ def _options(parser: Parser) -> None:
     examples=(
         "%%prompt --max-tokens 60\nWhat is the capital of {country}?",
         '%%prompt -s "Answer in one word." --temperature 0.7 --seed 1 -o answer\nWhich colour is the sky?',
+        "%%prompt --dry-run\nWhat is the capital of {country}?",
         "%%prompt --logprobs --max-tokens 20\nWhat is the capital of Peru?",
         "%%prompt --thread recipes\nAnd which wine goes with it?",
         "%%prompt --over reviews -o out --max-tokens 5\nIs this review good or bad? {text}",
@@ -47,8 +51,10 @@ def _options(parser: Parser) -> None:
         "%prompt --use capital -i country=France",
     ),
 )
-def prompt(call: Call) -> Answer | Answers | AnswerTable | BatchFile | None:
+def prompt(call: Call) -> Answer | Answers | AnswerTable | BatchFile | Preview | None:
     check_alone(call)
+    if call.options.dry_run:
+        return dry_run(call, _thread(call))
     if call.options.jsonl is not None or call.options.answers is not None:
         return prompt_batch(call)
     if call.options.over is not None:

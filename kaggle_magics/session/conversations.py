@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from kaggle_magics.errors import OptionError
 from kaggle_magics.generation.answer import Answer, InThread
-from kaggle_magics.generation.conversation import Thread, Threads, Turn, TurnKey, fit
+from kaggle_magics.generation.conversation import Fitted, Thread, Threads, Turn, TurnKey, fit
 from kaggle_magics.generation.prompt import Prompt
+from kaggle_magics.models.loaded import LoadedModel
 from kaggle_magics.session.generating import GeneratingCalls, OnText
 
 
@@ -39,9 +41,7 @@ class ConversationCalls(GeneratingCalls):
         thread = self.threads[name] if name in self.threads else Thread(_name(name))
         with thread.lock:
             before = [] if new else thread.before(key)
-            if prompt.system is None and not new:
-                prompt = replace(prompt, system=thread.system)
-            fitted = fit(prompt.request(), before, loaded)
+            fitted = _fitted(prompt, thread, before, loaded, new=new)
             place = InThread(
                 name,
                 turn=len(before) + 1,
@@ -55,6 +55,17 @@ class ConversationCalls(GeneratingCalls):
                 thread.turns = [*before, Turn(answer, key)]
                 self.threads.put(thread)
         return answer
+
+    def _fitted(self, prompt: Prompt, name: str, *, new: bool, key: TurnKey | None, model: str | None) -> Fitted:
+        """The request that `_converse` would ask next; nothing changes."""
+        thread = self.threads[name] if name in self.threads else Thread(_name(name))
+        return _fitted(prompt, thread, [] if new else thread.before(key), self.model(model), new=new)
+
+
+def _fitted(prompt: Prompt, thread: Thread, before: Sequence[Turn], loaded: LoadedModel, *, new: bool) -> Fitted:
+    if prompt.system is None and not new:
+        prompt = replace(prompt, system=thread.system)
+    return fit(prompt.request(), before, loaded)
 
 
 def _name(name: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from kaggle_magics.errors import DoesNotFit, OptionError, ReplayMiss, StructureError
 from kaggle_magics.generation.answer import Answer
 from kaggle_magics.generation.answer_key import Slot
+from kaggle_magics.generation.preview import Own, Preview, preview_of
 from kaggle_magics.generation.running import Recalled, Running, answer_of, failed
 from kaggle_magics.generation.structure import structured
 from kaggle_magics.generation.worker import Generation, TableGeneration, Worker
@@ -144,6 +145,11 @@ class GeneratingCalls(ModelCalls):
             yield (running := Running(loaded, complete, generation))
         if generation.stop_reason is not None:
             self.answers.keep(slot, self._note(running.answer()))
+
+    def _preview(self, request: Request, own: Own, *, model: str | None = None, left_out: int = 0) -> Preview:
+        """What a request would be for a model; nothing runs."""
+        loaded = self.model(model)
+        return preview_of(loaded, _complete(request, loaded), own, left_out=left_out)
 
     @contextmanager
     def _alone(self, loaded: LoadedModel, work: Worker[Any]) -> Iterator[None]:

@@ -9,12 +9,11 @@ from kaggle_magics.errors import OptionError
 from kaggle_magics.generation.answer import Answer
 from kaggle_magics.generation.conversation import TurnKey
 from kaggle_magics.generation.prompt import Prompt
-from kaggle_magics.session.attaching import AttachingCalls
-from kaggle_magics.session.conversations import ConversationCalls
 from kaggle_magics.session.generating import OnText
+from kaggle_magics.session.previewing import PreviewCalls
 
 
-class PromptingCalls(AttachingCalls, ConversationCalls):
+class PromptingCalls(PreviewCalls):
     """The part of a `Session` that prompts."""
 
     def prompt(

@@ -15,8 +15,9 @@ from kaggle_magics.errors import DoesNotFit, EngineError, KaggleMagicsError, Opt
 from kaggle_magics.models.engines.answering import Answering
 from kaggle_magics.models.engines.contexts import KeptContexts, common_prefix
 from kaggle_magics.models.engines.local_model import Interrupted, LocalModel, Row
-from kaggle_magics.models.engines.protocol import EngineFacts
+from kaggle_magics.models.engines.protocol import EngineFacts, PromptToken
 from kaggle_magics.models.engines.sampling import Logits, Sampler
+from kaggle_magics.models.engines.spans import align
 from kaggle_magics.models.request import Piece, Request, Sampling, Usage
 from kaggle_magics.models.templates import Rendered, render
 
@@ -33,6 +34,8 @@ class LocalEngine:
         self._model: LocalModel | None = model
         self._facts = model.facts
         self._contexts = KeptContexts(model, kept_bytes)
+        self._bytes: list[bytes] | None = None
+        """Each token's bytes, once they were asked for."""
 
     @property
     def facts(self) -> EngineFacts:
@@ -71,6 +74,21 @@ class LocalEngine:
             return rendered.text
         adds_bos = model.encode(_valid(rendered.text), add_special=True)[:1] == model.encode(bos, add_special=False)[:1]
         return bos + rendered.text if adds_bos else rendered.text
+
+    def prompt_tokens(self, request: Request) -> tuple[str, list[PromptToken]]:
+        """What the model would read; see `TellsTokens`."""
+        model = self._open()
+        text, ids = _valid(self.render(request)), self._encode(self._render(request))
+        if self._bytes is None:
+            self._bytes = model.token_bytes()
+        # A token without bytes controls: its name is what a template writes for it.
+        names = {token: model.token_name(token) for token in set(ids) if not self._bytes[token]}
+        own = [names[token].encode("utf-8") if token in names else self._bytes[token] for token in ids]
+        tokens = [
+            PromptToken(token, names.get(token, text[start:end]), start, end, special=token in names)
+            for token, (start, end) in zip(ids, align(text, own), strict=True)
+        ]
+        return text, tokens
 
     def count_tokens(self, text: str) -> int:
         return len(self._open().encode(_valid(text), add_special=False))
@@ -239,9 +257,12 @@ class LocalEngine:
         """The answer to a request, before anything is computed. Raises `OptionError` for what cannot be asked."""
         model = self._open()
         rendered = self._render(request)
-        prompt = model.encode(_valid(rendered.text), add_special=not rendered.complete)
+        prompt = self._encode(rendered)
         room = self._room(prompt)
         return Answering(request, prompt, model, is_chat=rendered.is_chat, room=room, started=started)
+
+    def _encode(self, rendered: Rendered) -> list[int]:
+        return self._open().encode(_valid(rendered.text), add_special=not rendered.complete)
 
     def _room(self, prompt: Sequence[int]) -> int:
         """Tokens left for the answer."""

@@ -53,6 +53,10 @@ class LocalModel(Vocabulary, Protocol):
         """Whether a row can be cut and forked at any length; a recurrent state can only be copied as it is."""
         ...
 
+    def token_name(self, token: int) -> str:
+        """A token's name in the vocabulary, which for a special token is the text that stands for it."""
+        ...
+
     def encode(self, text: str, *, add_special: bool) -> list[int]:
         """Token ids; special tokens written in the text count as such. `add_special` adds what the tokenizer puts
         around a text, such as BOS."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from kaggle_magics.models.request import Piece, Request
 
@@ -64,4 +64,27 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Free the memory; the engine cannot be used afterwards. Closing twice is harmless."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PromptToken:
+    """One token of a prompt, and the characters `[start, end)` of the rendered text that end with it."""
+
+    id: int
+    text: str
+    """Those characters; a special token's name, also where the tokenizer adds it. Empty for a part of a character
+    before its last."""
+    start: int
+    end: int
+    special: bool = False
+
+
+@runtime_checkable
+class TellsTokens(Protocol):
+    """An engine that can tell the tokens of a prompt before it reads them. Local engines can."""
+
+    def prompt_tokens(self, request: Request) -> tuple[str, list[PromptToken]]:
+        """The rendered text and exactly the tokens that `stream` would evaluate. Nothing is evaluated, and a prompt
+        that is too long for the context has its tokens too."""
         ...

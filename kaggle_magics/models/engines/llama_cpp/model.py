@@ -73,6 +73,9 @@ class LlamaModel:
     def token_bytes(self) -> list[bytes]:
         return [self._vocabulary.token_bytes(token) for token in range(self.size)]
 
+    def token_name(self, token: int) -> str:
+        return self._vocabulary.token_name(token)
+
     def encode(self, text: str, *, add_special: bool) -> list[int]:
         return self._vocabulary.encode(text, add_special=add_special)
 

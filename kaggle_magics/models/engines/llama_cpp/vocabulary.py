@@ -39,6 +39,11 @@ class LlamaVocabulary:
             raise EngineError("llama.cpp could not turn the prompt into tokens.")
         return list(tokens[:count])
 
+    def token_name(self, token: int) -> str:
+        """What the file calls a token; a control token is written so."""
+        name: str = self._library.llama_vocab_get_text(self.pointer, token).decode("utf-8", "replace")
+        return name
+
     def token_bytes(self, token: int) -> bytes:
         """A token's bytes; none for a control token."""
         size = 64

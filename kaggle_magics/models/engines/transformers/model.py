@@ -95,6 +95,9 @@ class TransformersModel:
     def token_bytes(self) -> list[bytes]:
         return token_bytes(self.tokenizer, self.size)
 
+    def token_name(self, token: int) -> str:
+        return str(self.tokenizer.convert_ids_to_tokens(token))
+
     def encode(self, text: str, *, add_special: bool) -> list[int]:
         return list(self.tokenizer(text, add_special_tokens=add_special, verbose=False)["input_ids"])
 

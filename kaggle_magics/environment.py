@@ -64,6 +64,22 @@ def asks_for_replay() -> bool:
     return os.environ.get("KAGGLE_MAGICS_REPLAY", "").strip().casefold() not in ("", "0", "false", "no", "off")
 
 
+def data_dir() -> Path:
+    """Where files of a person's own go that are kept, such as the history: `KAGGLE_MAGICS_DATA`, else beside the caches
+    where those have a place of their own (Kaggle, `KAGGLE_MAGICS_CACHE`), the user's data folder elsewhere."""
+    given = os.environ.get("KAGGLE_MAGICS_DATA")
+    if given:
+        path = Path(given)
+    elif on_kaggle() or os.environ.get("KAGGLE_MAGICS_CACHE"):
+        return cache_dir()
+    else:
+        import platformdirs
+
+        path = Path(platformdirs.user_data_dir("kaggle_magics"))
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
 @lru_cache(maxsize=1)
 def has_internet() -> bool:
     """Whether names are resolved here, asked once and for two seconds at most: Kaggle's switch cuts that off too."""

@@ -88,6 +88,10 @@ class SavedPromptError(KaggleMagicsError):
     """A saved prompt's file cannot be read or written."""
 
 
+class HistoryError(KaggleMagicsError):
+    """The history cannot be read or written."""
+
+
 class ChainError(KaggleMagicsError):
     """A chain cannot be parsed, or one of its steps failed."""
 

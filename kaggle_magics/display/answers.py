@@ -124,6 +124,9 @@ def thread_notes(place: InThread | None) -> View | None:
     if place is None:
         return None
     lines = []
+    if place.restored:
+        said = "1 turn" if place.restored == 1 else f"{place.restored} turns"
+        lines.append(note(f"Thread {place.name} goes on after {said} from before this kernel; --new starts it over."))
     if place.left_out:
         said = "The earliest turn" if place.left_out == 1 else f"The {place.left_out} earliest turns"
         lines.append(

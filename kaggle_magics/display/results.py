@@ -10,6 +10,8 @@ from kaggle_magics.extras import require
 
 if TYPE_CHECKING:
     from kaggle_magics.chains.run import ChainResult
+    from kaggle_magics.generation.conversation import Thread
+    from kaggle_magics.generation.history_rows import HistoryEntry
     from kaggle_magics.generation.library import ListedPrompt
     from kaggle_magics.models.find.listing import ListedModel
     from kaggle_magics.models.fit.choices import Choice
@@ -97,6 +99,22 @@ class Prompts(list["ListedPrompt"]):
     def to_pandas(self) -> Any:
         """One row a prompt."""
         return require("pandas", "A table").DataFrame([asdict(found) for found in self])
+
+
+class HistoryEntries(list["HistoryEntry"]):
+    """What was asked, the latest first; with `thread`, the turns of one conversation in their order."""
+
+    def __init__(self, entries: Iterable[HistoryEntry], *, thread: Thread | None = None, words: str = "") -> None:
+        super().__init__(entries)
+        self.thread = thread
+        self.words = words
+
+    def to_pandas(self) -> Any:
+        """One row an entry, its usage in columns of their own."""
+        rows = [asdict(entry) for entry in self]
+        return require("pandas", "A table").DataFrame(
+            [{**{name: row[name] for name in row if name not in ("usage", "excerpt")}, **row["usage"]} for row in rows]
+        )
 
 
 class Collections(dict[str, "CollectionFacts"]):

@@ -30,6 +30,8 @@ class InThread:
     """Whether it took the place of an earlier answer, its question being asked again."""
     cut: int = 0
     """Turns after the replaced one, which are no part of the conversation any more."""
+    restored: int = 0
+    """Earlier turns that come from before the kernel was started; told with the first answer after that."""
 
 
 @dataclass(frozen=True, slots=True)

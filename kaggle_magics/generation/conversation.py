@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -40,8 +40,9 @@ class Turn:
 
     @property
     def question(self) -> Message:
-        """The person's turn, as it was sent."""
-        return self.answer.card.messages[-1]
+        """The person's turn, as it was sent; without images that are no more at hand after a restart."""
+        asked = self.answer.card.messages[-1]
+        return replace(asked, images=tuple(image for image in asked.images if image.data))
 
     @property
     def messages(self) -> tuple[Message, Message]:
@@ -54,12 +55,19 @@ class Turn:
         return self.answer.stop_reason in ("interrupted", "length")
 
 
+def says_nothing(answer: Answer) -> bool:
+    """Whether an answer was stopped before its first word: it is no turn of a conversation."""
+    return not answer.text and answer.stop_reason == "interrupted"
+
+
 class Thread:
     """A conversation by its name. Models can change from turn to turn."""
 
     def __init__(self, name: str, turns: Sequence[Turn] = ()) -> None:
         self.name = name
         self.turns = list(turns)
+        self.restored = len(self.turns)
+        """How many of the turns come from before the kernel was started, until one is asked."""
         self.lock = threading.Lock()
         """Held while a turn is asked: the next one needs its answer."""
 
@@ -92,8 +100,9 @@ class Thread:
 class Threads(Mapping[str, Thread]):
     """The session's conversations by name, in the order they were begun."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_drop: Callable[[str], None] | None = None) -> None:
         self._threads: dict[str, Thread] = {}
+        self._on_drop = on_drop
 
     def __getitem__(self, name: str) -> Thread:
         if name not in self._threads:
@@ -117,6 +126,8 @@ class Threads(Mapping[str, Thread]):
         """Take a conversation away; what was asked in it stays in the history. `OptionError` where there is none."""
         thread = self[name]
         del self._threads[name]
+        if self._on_drop:
+            self._on_drop(name)
         return thread
 
     def _hint(self, name: str) -> str:

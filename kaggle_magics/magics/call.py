@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from argparse import Namespace
 from collections import ChainMap
 from collections.abc import Callable, Mapping
@@ -18,6 +19,7 @@ from kaggle_magics.generation.prompt import Prompt
 from kaggle_magics.interpolation import Template, interpolate
 from kaggle_magics.magics import attaching, saved
 from kaggle_magics.magics.arguments import split
+from kaggle_magics.magics.cell import notebook
 from kaggle_magics.magics.command import Command
 from kaggle_magics.magics.typed_names import typed_choices, typed_schema
 from kaggle_magics.models.request import Sampling
@@ -32,6 +34,10 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 _VARIABLE = re.compile(r"\$([A-Za-z_]\w*)$")
+
+
+def _warn(text: str) -> None:
+    print(f"kaggle_magics: {text}", file=sys.stderr)
 
 
 @dataclass(slots=True)
@@ -90,7 +96,9 @@ class Call:
 
     @property
     def session(self) -> Session:
-        return kaggle_magics.get_session()
+        session = kaggle_magics.get_session()
+        session.at_home(notebook(self.shell), _warn)
+        return session
 
     @property
     def is_cell(self) -> bool:

@@ -35,6 +35,8 @@ def load(shell: InteractiveShell) -> None:
         _tell_about_answers(settings)
     if settings.prompts != KaggleMagics.prompts.default_value:
         _tell_folder(settings.prompts)
+    if not settings.history:
+        kaggle_magics.get_session().recording = False
     settings.observe(
         lambda change: _renew(shell, settings, change), names=list(KaggleMagics.class_trait_names(config=True))
     )
@@ -79,6 +81,8 @@ def _renew(shell: InteractiveShell, settings: KaggleMagics, change: Mapping[str,
         _tell_about_answers(settings)
     if change["name"] == "prompts":
         _tell_folder(change["new"])
+    if change["name"] == "history":
+        kaggle_magics.get_session().recording = change["new"]
     defaults = settings.defaults()
     for _, _, function in _ours(shell):
         function.__doc__ = COMMANDS[function.__name__].help(settings.prefix, defaults)

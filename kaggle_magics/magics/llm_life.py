@@ -8,7 +8,7 @@ from kaggle_magics import memory
 from kaggle_magics.display.bundle import size
 from kaggle_magics.errors import KaggleMagicsError
 from kaggle_magics.magics import held
-from kaggle_magics.magics.arguments import Parser
+from kaggle_magics.magics.arguments import Parser, whole
 from kaggle_magics.magics.call import Call
 from kaggle_magics.magics.command import command
 from kaggle_magics.magics.options import output_option
@@ -77,14 +77,21 @@ def llm_stop(call: Call) -> None:
     print(f"Stopped {stopped} answer{'s' * (stopped != 1)}." if stopped else "No answer is on its way.")
 
 
+def _last_options(parser: Parser) -> None:
+    parser.option("-n", help="1 is the last answer, 2 the one before it, and so on.", type=whole, metavar="N")
+    output_option(parser)
+
+
 @command(
-    "Give the last answer as an object: .text, .usage, .card, and more by its kind.",
-    options=output_option,
-    examples=("%llm_last", "answer = %llm_last"),
+    "Give the last answer as an object, also after a restart of the kernel: .text, .usage, .card, more by its kind.",
+    options=_last_options,
+    examples=("%llm_last", "answer = %llm_last", "%llm_last -n 2"),
 )
 def llm_last(call: Call) -> Answer:
-    last = call.session.last
-    if last is None:
-        raise KaggleMagicsError("There is no answer yet.", "Ask with %%prompt or %%ask first.")
+    number = 1 if call.options.n is None else call.options.n
+    session = call.session
+    if session.answering:
+        print("An answer is still on its way; this is one from before.")
+    last = session.last_answer(number)
     call.store(last)
     return last

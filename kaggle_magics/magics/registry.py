@@ -15,6 +15,7 @@ _MODULES = (
     "ask",
     "llm_models",
     "llm_life",
+    "llm_history",
     "llm_prompts",
     "llm_quantize",
     "compare",

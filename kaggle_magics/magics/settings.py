@@ -37,6 +37,7 @@ class KaggleMagics(Configurable):
     collection = Unicode("default", help="The collection that %%ask and the rag magics use.").tag(config=True)
     prompts = Unicode("prompts", help="The folder where --save keeps prompts.").tag(config=True)
     passages = Int(5, help="How many passages are retrieved.").tag(config=True)
+    history = Bool(True, help="Whether questions and answers are kept for %llm_history and %llm_last.").tag(config=True)
     mode = Unicode("hybrid", help="hybrid, vector or lexical.").tag(config=True)
 
     cache = Bool(True, help="Keep answers on disk, and give them again where asking would give the same.").tag(
@@ -72,5 +73,12 @@ class KaggleMagics(Configurable):
 
     def defaults(self) -> dict[str, object]:
         """The present values of the options that have one, for the help of the magics."""
-        names = set(self.class_trait_names(config=True)) - {"prefix", "model", "aliases", "prompts", *ABOUT_ANSWERS}
+        names = set(self.class_trait_names(config=True)) - {
+            "prefix",
+            "model",
+            "aliases",
+            "prompts",
+            "history",
+            *ABOUT_ANSWERS,
+        }
         return {name: getattr(self, name) for name in names}

@@ -18,7 +18,8 @@ from kaggle_magics.code.check import CodeAnswer, check_code
 from kaggle_magics.code.extract import extract_code
 from kaggle_magics.errors import ChainError
 from kaggle_magics.generation.answer import Answer
-from kaggle_magics.generation.conversation import Thread, Threads
+from kaggle_magics.generation.conversation import Thread
+from kaggle_magics.generation.history_rows import Asked
 from kaggle_magics.generation.prompt import not_empty
 from kaggle_magics.generation.worker import OnText
 from kaggle_magics.models.loaded import LoadedModel
@@ -63,8 +64,9 @@ class Session(BatchCalls, LibraryCalls, ExpectingCalls, DocumentCalls):
             self.unload(name)
         self._shelf.close()
         self._answered.clear()
+        self._history.close()
         self.last = None
-        self.threads = Threads()
+        self._forget_threads()
 
     def chain(
         self,
@@ -94,7 +96,7 @@ class Session(BatchCalls, LibraryCalls, ExpectingCalls, DocumentCalls):
             request = Request.ask(
                 prompt, system=system, sampling=options, template=template, filled=filled, cache=cache
             )
-            return self.generate(request, model=model, on_text=on_text, on_reasoning=on_reasoning)
+            return self.generate(request, model=model, on_text=on_text, on_reasoning=on_reasoning, asked=Asked("chain"))
 
         result = run_chain(steps, generate, inputs=inputs or {}, namespace=namespace, on_step=on_step)
         if result.answer:
@@ -139,7 +141,8 @@ class Session(BatchCalls, LibraryCalls, ExpectingCalls, DocumentCalls):
         answer = self.generate(request, model=model, on_text=on_text, on_reasoning=on_reasoning)
         code = extract_code(answer.text, language)
         checks = check_code(code, language)
-        return self._keep(CodeAnswer(**answer.fields(), code=code, language=language, checks=checks))
+        made = CodeAnswer(**answer.fields(), code=code, language=language, checks=checks)
+        return self._keep(made, Asked("codegen", task))
 
     def as_langchain(self, *, model: str | None = None, system: str | None = None, **sampling: Any) -> BaseChatModel:
         """A LangChain chat model on a loaded model (the current one at the time of each call by default)."""

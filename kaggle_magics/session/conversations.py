@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from kaggle_magics.errors import OptionError
+from kaggle_magics.errors import HistoryError, OptionError
 from kaggle_magics.generation.answer import Answer, InThread
-from kaggle_magics.generation.conversation import Fitted, Thread, Threads, Turn, TurnKey, fit
+from kaggle_magics.generation.conversation import Fitted, Thread, Threads, Turn, TurnKey, fit, says_nothing
+from kaggle_magics.generation.history_rows import Asked, HistoryEntry
 from kaggle_magics.generation.prompt import Prompt
 from kaggle_magics.models.loaded import LoadedModel
 from kaggle_magics.session.generating import GeneratingCalls, OnText
@@ -18,8 +19,43 @@ class ConversationCalls(GeneratingCalls):
 
     def __init__(self) -> None:
         super().__init__()
-        self.threads: Threads = Threads()
+        self._forget_threads()
+
+    def _forget_threads(self) -> None:
+        self.threads: Threads = Threads(self._end_thread)
         """The conversations by name."""
+
+    def _end_thread(self, name: str) -> None:
+        if self.recording:
+            self._history.end(name, self._place)
+
+    def thread(self, name: str) -> Thread:
+        """A conversation of this session, or one of this notebook from before the kernel was started.
+
+        `OptionError` where there is none of that name.
+        """
+        return self._known_thread(name) or self.threads[name]
+
+    def thread_entries(self, thread: Thread) -> list[HistoryEntry]:
+        """The entries of a conversation's turns in the history, as far as they are there."""
+        return self._history.entries([turn.entry for turn in thread.turns if turn.entry is not None])
+
+    def forget(self, words: str = "", *, thread: str | None = None, model: str | None = None) -> int:
+        if thread is not None and not words and model is None and thread in self.threads:
+            self.threads.drop(thread)
+        return super().forget(words, thread=thread, model=model)
+
+    def _known_thread(self, name: str) -> Thread | None:
+        if name in self.threads:
+            return self.threads[name]
+        if self.notebook is None or not self.recording or not isinstance(name, str):
+            return None
+        try:
+            turns = self._history.turns(name, self.notebook)
+        except HistoryError:
+            # The conversation begins anew; what is wrong is said when its first turn cannot be kept.
+            return None
+        return Thread(name, turns) if turns else None
 
     def _converse(
         self,
@@ -38,7 +74,7 @@ class ConversationCalls(GeneratingCalls):
         before its first word adds nothing either.
         """
         loaded = self.model(model)
-        thread = self.threads[name] if name in self.threads else Thread(_name(name))
+        thread = self._known_thread(_name(name)) or Thread(name)
         with thread.lock:
             before = [] if new else thread.before(key)
             fitted = _fitted(prompt, thread, before, loaded, new=new)
@@ -48,11 +84,20 @@ class ConversationCalls(GeneratingCalls):
                 left_out=fitted.left_out,
                 replaced=not new and len(before) < len(thread),
                 cut=0 if new else max(0, len(thread) - len(before) - 1),
+                restored=min(thread.restored, len(before)),
             )
-            answer = self.generate(fitted.request, model=loaded.name, on_text=on_text, on_reasoning=on_reasoning)
-            answer = replace(prompt.shown(answer), card=replace(answer.card, thread=place))
-            if answer.text or answer.stop_reason != "interrupted":
-                thread.turns = [*before, Turn(answer, key)]
+            previous = before[-1].entry if before else None
+            answer = self.generate(
+                fitted.request,
+                model=loaded.name,
+                on_text=on_text,
+                on_reasoning=on_reasoning,
+                asked=Asked(thread=name, key=key, previous=previous),
+                thread=place,
+            )
+            answer = prompt.shown(answer)
+            if not says_nothing(answer):
+                thread.turns, thread.restored = [*before, Turn(answer, key, self._entry_of(answer))], 0
                 self.threads.put(thread)
         return answer
 

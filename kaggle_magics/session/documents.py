@@ -7,6 +7,7 @@ from dataclasses import replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+from kaggle_magics.generation.history_rows import Asked
 from kaggle_magics.generation.prompt import not_empty
 from kaggle_magics.generation.worker import OnText
 from kaggle_magics.models.request import Filled, Sampling
@@ -113,11 +114,12 @@ class DocumentCalls(GeneratingCalls):
         # With nothing found there is nothing to ask a model about: the extract of nothing is the refusal.
         if extract or not hits or (model is None and self.current is None):
             sentences = grounded.extractive(question, hits, embedder=self.collection(collection).embedder)
-            return self._keep(sentences)
+            return self._keep(sentences, Asked("ask", question))
         loaded = self.model(model)
         request, used = grounded.grounded_request(
             question, hits, sampling=options, count_tokens=loaded.count_tokens, budget=loaded.facts.context_length
         )
         request = replace(request, filled=filled, cache=cache)
-        answer = self.generate(request, model=loaded.name, on_text=on_text, on_reasoning=on_reasoning)
-        return self._keep(grounded.finish(answer, used))
+        asked = Asked("ask", question)
+        answer = self.generate(request, model=loaded.name, on_text=on_text, on_reasoning=on_reasoning, asked=asked)
+        return self._keep(grounded.finish(answer, used), asked)

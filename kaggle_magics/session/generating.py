@@ -7,11 +7,13 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from kaggle_magics.errors import DoesNotFit, OptionError, ReplayMiss, StructureError
-from kaggle_magics.generation.answer import Answer
+from kaggle_magics.generation.answer import Answer, InThread
 from kaggle_magics.generation.answer_key import Slot
+from kaggle_magics.generation.conversation import says_nothing
+from kaggle_magics.generation.history_rows import Asked
 from kaggle_magics.generation.preview import Own, Preview, preview_of
 from kaggle_magics.generation.running import Recalled, Running, answer_of, failed
 from kaggle_magics.generation.structure import structured
@@ -19,22 +21,19 @@ from kaggle_magics.generation.worker import Generation, TableGeneration, Worker
 from kaggle_magics.generation.worker import OnText as OnText
 from kaggle_magics.models.loaded import LoadedModel
 from kaggle_magics.models.request import Piece, Request
-from kaggle_magics.session.models import ModelCalls
+from kaggle_magics.session.recording import RecordingCalls
 
 OnPiece = Callable[[int, Piece], None]
 OnAnswer = Callable[[int, Answer], None]
 MOST_SAID = 2000
 """Answers that a session remembers."""
-Kept = TypeVar("Kept", bound=Answer)
 
 
-class GeneratingCalls(ModelCalls):
+class GeneratingCalls(RecordingCalls):
     """The part of a `Session` that runs requests; all that asks a model is made of these."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.last: Answer | None = None
-        """The last answer."""
         self.said: deque[Answer] = deque(maxlen=MOST_SAID)
         """What models answered in this session, the latest last; `verify` asks them again."""
 
@@ -45,19 +44,28 @@ class GeneratingCalls(ModelCalls):
         model: str | None = None,
         on_text: OnText | None = None,
         on_reasoning: OnText | None = None,
+        asked: Asked | None = None,
+        thread: InThread | None = None,
     ) -> Answer:
         """Run one request on a loaded model; every other call that asks is made of this one.
 
         An answer that does not reach the structure it was asked for raises `StructureError`, and is kept as the last.
+        `asked` is what the history notes of it, `thread` its place in a conversation.
         """
-        with self.generating(request, model=model) as running:
+        asked = asked or Asked()
+        with self._begun(request, model) as running:
             running.generation.run(on_text, on_reasoning)
+        answer = running.answer()
+        if thread is not None:
+            answer = replace(answer, card=replace(answer.card, thread=thread))
         try:
-            return structured(request, running.answer())
+            answer = structured(request, answer)
         except StructureError as error:
             # What was said is not lost with it.
-            self._keep(error.answer)
+            self._keep(error.answer, replace(asked, thread=None))
             raise
+        self._record([answer], replace(asked, thread=None) if says_nothing(answer) else asked)
+        return answer
 
     def generate_many(
         self,
@@ -117,7 +125,9 @@ class GeneratingCalls(ModelCalls):
         for index, row in enumerate(left):
             if row not in done:
                 came(index)
-        return [self._note(done[index]) for index in range(len(whole))]
+        answers = [self._note(done[index]) for index in range(len(whole))]
+        self._record([answer for answer in answers if answer.stop_reason != "error"], Asked("table"), table=True)
+        return answers
 
     def _kept_row(self, slot: Slot | None, loaded: LoadedModel, request: Request) -> Answer | None:
         """A table's row that need not be asked, or cannot be."""
@@ -128,10 +138,18 @@ class GeneratingCalls(ModelCalls):
 
     @contextmanager
     def generating(self, request: Request, *, model: str | None = None) -> Iterator[Running]:
-        """A request that is about to run, alone on its model, and that `stop` can reach.
+        """A request that is about to run, alone on its model, and that `stop` can reach: for those who take its text
+        piece by piece.
 
         Nothing runs where its answer is kept from an earlier time (`session.answers`); else it is kept at the end.
         """
+        with self._begun(request, model) as running:
+            yield running
+        if running.generation.stop_reason is not None:
+            self._record([running.answer()], Asked())
+
+    @contextmanager
+    def _begun(self, request: Request, model: str | None) -> Iterator[Running]:
         loaded = self.model(model)
         complete = _complete(request, loaded)
         slot = self.answers.slot(loaded, request, complete)
@@ -167,10 +185,6 @@ class GeneratingCalls(ModelCalls):
 
     def _note(self, answer: Answer) -> Answer:
         self.said.append(answer)
-        return answer
-
-    def _keep(self, answer: Kept) -> Kept:
-        self.last = answer
         return answer
 
 

@@ -48,6 +48,11 @@ class ModelCalls:
         """The model that answers when none is named."""
         return self._pool.current
 
+    @property
+    def answering(self) -> int:
+        """How many answers, or tables of them, are on their way or wait in line."""
+        return len(self._running)
+
     def models(self, words: str = "", *, kind: Kind | None = None) -> list[ListedModel]:
         """Every model that is attached, cached or bundled, read from headers only; `words` and `kind` filter."""
         return list_models(words, kind=kind)

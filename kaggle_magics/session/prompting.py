@@ -43,13 +43,15 @@ class PromptingCalls(PreviewCalls):
         prompt = Prompt.of(text, **options)
         if attach is not None:
             prompt = replace(prompt, attached=self.describe(attach, tokens=attach_tokens, model=model))
-        shown = {"on_text": on_text, "on_reasoning": on_reasoning}
         if thread is not None:
             key = TurnKey(turn) if isinstance(turn, str) else turn
-            answer = self._converse(prompt, thread, new=new, key=key, model=model, **shown)
+            answer = self._converse(
+                prompt, thread, new=new, key=key, model=model, on_text=on_text, on_reasoning=on_reasoning
+            )
             return self._keep(answer)
         if new or turn is not None:
             raise OptionError(
                 f"{'new' if new else 'turn'} is about a thread, and none is named.", "Name one: --thread NAME."
             )
-        return self._keep(prompt.shown(self.generate(prompt.request(), model=model, **shown)))
+        answer = self.generate(prompt.request(), model=model, on_text=on_text, on_reasoning=on_reasoning)
+        return self._keep(prompt.shown(answer))

@@ -82,9 +82,10 @@ class KeptAnswers:
         Raises `ReplayMiss` where there is none and `model` only stands in for a recorded one.
         """
         stand_in = isinstance(model.engine, RecordedEngine)
-        store = self.store
         may = self.replay or (self.enabled and request.cache is not False and slot is not None and slot.deterministic)
-        if slot is not None and store is not None and (may or stand_in):
+        # A table asks for every row: the place is only looked for where there is something to find.
+        store = self.store if slot is not None and (may or stand_in) else None
+        if slot is not None and store is not None:
             found = store.get("answer", slot.key)
             if found is not None and (answer := _answer(found)) is not None:
                 now = card_of(model, request)
@@ -98,8 +99,10 @@ class KeptAnswers:
 
     def keep(self, slot: Slot | None, answer: Answer) -> None:
         """Keep an answer that came to its end."""
+        if slot is None or not self.enabled or answer.stop_reason not in _WHOLE:
+            return
         store = self.store
-        if store is None or slot is None or not self.enabled or answer.stop_reason not in _WHOLE:
+        if store is None:
             return
         record = {"parts": dict(slot.parts), "answer": answer_record(answer)}
         with self._lock:

@@ -155,6 +155,10 @@ class AnswerTable(list[RowAnswer]):
         """Whether every row has an answer."""
         return self.done == len(self)
 
+    def __repr__(self) -> str:
+        counts = f"{self.done} answered, {self.failed} failed, {self.left} left"
+        return f"<{type(self).__name__}: {len(self)} rows, {counts}>"
+
     def to_pandas(self) -> Any:
         """The rows with their own index and columns, and beside them what came of each.
 

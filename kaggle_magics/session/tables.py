@@ -66,7 +66,10 @@ class TableCalls(PromptingCalls):
         Raises `OptionError` before anything is asked: a field that nothing fills, a prompt without a column, no rows.
         """
         table = rows_of(rows, name=name)
-        prompt = RowPrompt.of(Prompt.of(text, **options), table, namespace or {}, name=name)
+        asked = Prompt.of(text, **options)
+        if again:
+            asked = replace(asked, cache=False)
+        prompt = RowPrompt.of(asked, table, namespace or {}, name=name)
         run = _Run(self, self.model(model), prompt, table, self._answered, again, on_progress)
         # A stop between two batches keeps what is done, as it does within one.
         with contextlib.suppress(KeyboardInterrupt):
@@ -224,8 +227,11 @@ class _Run:
             place = places[index]
             if answer.stop_reason == "interrupted" or not self._answers[place].left:
                 return
-            self._asked += 1
-            self._usage = _sum(self._usage, answer.usage)
+            if answer.from_cache:
+                self._known += 1
+            else:
+                self._asked += 1
+                self._usage = _sum(self._usage, answer.usage)
             self._begun.discard(place)
             row = RowAnswer.of(answer)
             if row.done:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,6 +57,7 @@ def test_each_row_is_asked_with_its_values(session: Session, adopt: Any) -> None
     assert [request.messages[0].content for request in engine.requests] == ["in Lima", "in Ōtsu"]
     assert texts(table) == [f"<{text}>" for text in asked(engine)]
     assert table.complete and session.last is table[-1].answer
+    assert repr(table) == "<AnswerTable: 2 rows, 2 answered, 0 failed, 0 left>"
     result = table.to_pandas()
     assert result.index.tolist() == ["x", "y"]
     assert list(result) == ["city", "n", "two words", "answer", "stop_reason", "tokens", "seconds", "error"]
@@ -278,3 +280,31 @@ def test_a_model_that_goes_away_in_the_middle(session: Session, adopt: Any, monk
 def test_without_a_model_nothing_begins(session: Session) -> None:
     with pytest.raises(KaggleMagicsError, match="No model is loaded"):
         session.prompt_over("{value}", ["a"])
+
+
+def test_a_structure_gives_values_and_what_has_none_failed(session: Session, adopt: Any) -> None:
+    adopt("5", "6", "1 2 3", "none")
+    table = session.prompt_over("{n}?", {"n": list("abcd")}, schema=int, max_tokens=2)
+    assert [row.value for row in table] == [5, 6, None, None]
+    assert table[2].error == "Cut off before it was complete, after 2 tokens (max_tokens 2)."
+    assert "did not keep to what was asked for" in table[3].error
+    frame = table.to_pandas()
+    assert frame["value"].tolist()[:2] == [5, 6] and frame["answer"].tolist()[:2] == ["5", "6"]
+    assert frame["answer"].isna().tolist() == [False, False, True, True]
+
+
+def test_what_is_kept_on_disk_is_known_and_again_asks_all_the_same(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KAGGLE_MAGICS_ANSWERS", str(tmp_path))
+
+    def run(**options: Any) -> tuple[int, int]:
+        table = session.prompt_over("Say {value}", ["a", "b"], max_tokens=2, **options)
+        return table.run.asked, table.run.known
+
+    session.load("pocket")
+    assert run() == (2, 0)
+    session.close()  # what the session itself remembers goes, as after a restart
+    session.load("pocket")
+    assert run() == (0, 2)
+    assert run(again=True) == (2, 0)

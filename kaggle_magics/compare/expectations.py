@@ -67,6 +67,8 @@ class Expectation:
     kind: str
     check: Check = field(repr=False, compare=False)
     negated: bool = False
+    column: str = ""
+    """The column of a test set that it was read from."""
 
     def of(self, answer: Answer, checking: Checking) -> Outcome:
         """Check a finished answer; one that ended in an error is never as expected."""
@@ -120,7 +122,9 @@ def expectation(line: str, *, schema_of: SchemaOf = as_written, fill: Callable[[
 
 def make(kind: str, given: str) -> Expectation:
     """An assertion of a kind about a text that is taken as it is; for the cells of a table."""
-    return Expectation(f"{kind} {' '.join(given.split())}", kind, MAKERS[kind](kind, _literal(given), as_written))
+    return Expectation(
+        f"{kind} {' '.join(given.split())}".rstrip(), kind, MAKERS[kind](kind, _literal(given), as_written)
+    )
 
 
 def shown(text: str) -> str:

@@ -21,7 +21,7 @@ class Verdict:
     checks: tuple[tuple[Expectation, Outcome], ...]
     variant: str = ""
     """The settings it was asked with, in words, where several are compared."""
-    case: Mapping[str, str] = field(default_factory=dict)
+    case: Mapping[str, Any] = field(default_factory=dict)
     """The row of the test set."""
     error: str | None = None
 
@@ -67,13 +67,8 @@ class Verdicts(list[Verdict]):
 
     @property
     def by_expectation(self) -> list[Rate]:
-        """A pass rate for each assertion; for a test set, for each kind of them."""
-        found: dict[str, list[tuple[bool, str]]] = {}
-        for verdict in self:
-            for expectation, outcome in verdict.checks:
-                name = _kind(expectation) if verdict.case else expectation.text
-                found.setdefault(name, []).append((outcome.passed, outcome.detail))
-        return [_rate(name, outcomes) for name, outcomes in found.items()]
+        """A pass rate for each assertion; those from a test set by their column."""
+        return _by_expectation(self)
 
     @property
     def by_variant(self) -> list[Rate]:
@@ -82,6 +77,10 @@ class Verdicts(list[Verdict]):
         for verdict in self:
             found.setdefault(verdict.variant, []).append((verdict.passed, _why(verdict)))
         return [_rate(name, outcomes) for name, outcomes in found.items()] if len(found) > 1 else []
+
+    def by_expectation_of(self, variant: str) -> dict[str, Rate]:
+        """The pass rates of one variant by assertion."""
+        return {rate.name: rate for rate in _by_expectation([each for each in self if each.variant == variant])}
 
     def require(self, at_least: float) -> None:
         """Raise `ExpectationFailed` where fewer answers than this share are as expected."""
@@ -94,21 +93,23 @@ class Verdicts(list[Verdict]):
 
     def to_pandas(self) -> Any:
         """One row for each answer and assertion."""
-        rows = [
-            {
-                **({"variant": verdict.variant} if verdict.variant else {}),
-                **verdict.case,
-                "seed": verdict.answer.card.sampling.seed if verdict.answer else None,
-                "expectation": expectation.text,
-                "passed": outcome.passed,
-                "detail": outcome.detail,
-                "text": verdict.answer.text if verdict.answer else None,
-                "stop_reason": verdict.answer.stop_reason if verdict.answer else "error",
-                "error": verdict.error,
-            }
-            for verdict in self
-            for expectation, outcome in verdict.checks
-        ]
+        rows = []
+        for verdict in self:
+            answer = verdict.answer
+            for expectation, outcome in verdict.checks:
+                ours = {
+                    "variant": verdict.variant,
+                    "seed": answer.card.sampling.seed if answer else None,
+                    "expectation": expectation.text,
+                    "passed": outcome.passed,
+                    "detail": outcome.detail,
+                    "answer": answer.text if answer else None,
+                    "stop_reason": answer.stop_reason if answer else "error",
+                    "error": verdict.error,
+                }
+                # A column of the test set that is called as one of ours stays, under a name beside it.
+                case = {f"{name}_given" if name in ours else name: value for name, value in verdict.case.items()}
+                rows.append({**case, **ours})
         return require("pandas", "A table").DataFrame(rows)
 
 
@@ -123,5 +124,10 @@ def _why(verdict: Verdict) -> str:
     return next((f"{each.text}: {outcome.detail}" for each, outcome in verdict.checks if not outcome.passed), "")
 
 
-def _kind(expectation: Expectation) -> str:
-    return f"{'not ' if expectation.negated else ''}{expectation.kind}"
+def _by_expectation(verdicts: Iterable[Verdict]) -> list[Rate]:
+    found: dict[str, list[tuple[bool, str]]] = {}
+    for verdict in verdicts:
+        for expectation, outcome in verdict.checks:
+            detail = f"{expectation.text}: {outcome.detail}" if expectation.column else outcome.detail
+            found.setdefault(expectation.column or expectation.text, []).append((outcome.passed, detail))
+    return [_rate(name, outcomes) for name, outcomes in found.items()]

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 _MOST_ANSWERS = 200
 """Answers that are listed one by one; all are in `.to_pandas()`."""
+_MOST_COLUMNS = 6
+"""Assertions that get a column of their own beside the variants."""
 _SHOWN = 160
 
 
@@ -31,7 +33,7 @@ def verdicts_view(found: Verdicts) -> View:
     )
     views: list[View | None] = [head, _rates("By assertion", "assertion", found.by_expectation)]
     if found.by_variant:
-        views.append(_rates("By variant", "variant", found.by_variant))
+        views.append(_variants(found))
     views.append(_answers(found))
     return join("verdicts", [*views, *(note(text) for text in found.notes)])
 
@@ -50,6 +52,21 @@ def _rates(caption: str, what: str, rates: Sequence[Rate]) -> View | None:
         for each in rates
     ]
     shown = table(caption, (what, "", "holds for", "rate", "first that fails"), rows, numbers=("holds for", "rate"))
+    return View("rates", f'<div class="km-scroll">{shown.html}</div>', shown.markdown, shown.text)
+
+
+def _variants(found: Verdicts) -> View | None:
+    """A row for each variant: all assertions together, and each of a few by itself."""
+    names = [rate.name for rate in found.by_expectation]
+    if not 1 < len(names) <= _MOST_COLUMNS:
+        return _rates("By variant", "variant", found.by_variant)
+    rows = []
+    for rate in found.by_variant:
+        each = found.by_expectation_of(rate.name)
+        shares = [f"{each[name].rate:.0%}" if name in each else None for name in names]
+        rows.append((rate.name, f"{rate.passed} of {rate.of}", f"{rate.rate:.0%}", *shares))
+    columns = ("variant", "passed", "rate", *map(_short, names))
+    shown = table("By variant", columns, rows, numbers=columns[1:])
     return View("rates", f'<div class="km-scroll">{shown.html}</div>', shown.markdown, shown.text)
 
 

@@ -175,6 +175,14 @@ def number(text: str) -> float:
     return value
 
 
+def share(text: str) -> float:
+    """A share, 0 to 1."""
+    value = number(text)
+    if not 0.0 <= value <= 1.0:
+        raise argparse.ArgumentTypeError(f"needs a share from 0 to 1, not {text!r}.")
+    return value
+
+
 def variable(text: str) -> str:
     """A name that can be assigned to."""
     if not text.isidentifier() or keyword.iskeyword(text):

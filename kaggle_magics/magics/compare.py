@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from kaggle_magics.compare.grid import AXES
 from kaggle_magics.display.comparison import column_view, comparison_view, figures_view
+from kaggle_magics.magics import cases
 from kaggle_magics.magics.arguments import Parser
 from kaggle_magics.magics.call import Call
 from kaggle_magics.magics.command import command
@@ -13,6 +14,7 @@ from kaggle_magics.magics.options import prompting_options, quant_word
 
 if TYPE_CHECKING:
     from kaggle_magics.compare.result import Compared, Comparison
+    from kaggle_magics.compare.verdicts import Verdicts
     from kaggle_magics.display.stream import Show
 
 _AXES = tuple(name for name in AXES if name != "system")
@@ -27,6 +29,8 @@ def _options(parser: Parser) -> None:
         type=quant_word,
         complete="quant",
     )
+    cases.file_option(parser)
+    cases.demand_options(parser)
     parser.axis(*_AXES)
     parser.describe(
         "model",
@@ -43,12 +47,18 @@ def _options(parser: Parser) -> None:
         "%%compare --temperature 0,0.7 --seed 1,2,3 -o answers\nName a colour.",
         "%%compare -m pocket,qwen2.5/transformers/0.5b-instruct --max-tokens 60\nWhat is the capital of {country}?",
         "%%compare --quant none,q8_0,q4_0\nWhat is the capital of Peru?",
+        "%%compare --file questions.csv --temperature 0,0.7 -o verdicts\nAnswer in one word. {question}",
     ),
 )
-def compare(call: Call) -> Comparison | None:
+def compare(call: Call) -> Comparison | Verdicts | None:
     given = axes(call)
-    asked = call.prompt()
     session = call.session
+    if call.options.file is not None:
+        cases.open_text(call)
+        template = call.prompt()
+        return cases.evaluate(call, lambda shared: session.evaluate(text=template, **given, **shared))
+    cases.only_with_file(call)
+    asked = call.prompt()
 
     def run(output: Show) -> Comparison:
         return session.compare(

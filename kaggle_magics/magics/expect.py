@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from kaggle_magics.compare.expectations import Expectation, parse
-from kaggle_magics.display.verdicts import verdicts_view
 from kaggle_magics.errors import OptionError, did_you_mean
-from kaggle_magics.magics.arguments import Parser, number, several, variable, whole
+from kaggle_magics.magics.arguments import Parser, several, variable, whole
 from kaggle_magics.magics.call import Call
+from kaggle_magics.magics.cases import demand_options, evaluate, file_option, show_verdicts
 from kaggle_magics.magics.command import command
 from kaggle_magics.magics.options import output_option, raw_option, text_argument
 from kaggle_magics.magics.typed_names import typed_schema
+from kaggle_magics.session.expecting import seeds_of
 
 if TYPE_CHECKING:
     from kaggle_magics.compare.verdicts import Verdicts
@@ -31,18 +31,10 @@ def _options(parser: Parser) -> None:
         metavar="NAME",
         complete="variable",
     )
+    file_option(parser)
     demand_options(parser)
     output_option(parser)
     raw_option(parser)
-
-
-def demand_options(parser: Parser) -> None:
-    """When the cell fails."""
-    parser.option(
-        "--at-least", help="Raise an error where a smaller share of the answers passes, such as 0.9.", type=share,
-        metavar="SHARE",
-    )  # fmt: skip
-    parser.switch("--must", help="Raise an error unless every answer passes.")
 
 
 @command(
@@ -52,6 +44,7 @@ def demand_options(parser: Parser) -> None:
     examples=(
         "%%expect\ncontains Lima\nnot contains Cusco\nequals Lima\nexpected lima\nmax_tokens 50\nstops",
         "%%expect --seeds 10 --at-least 0.9\nregex (?i)\\blima\\b\nsimilar 0.7 The capital of Peru is Lima.",
+        "%expect --file questions.csv --at-least 0.8",
         "%%expect --must -o verdicts\njson\njson schema Person\npython: len(text) < 200 and answer.value.age > 0",
     ),
 )
@@ -59,6 +52,8 @@ def expect(call: Call) -> Verdicts | None:
     options, session = call.options, call.session
     if options.seeds is not None and options.seed is not None:
         raise OptionError("--seeds and --seed do not go together.", "Give one of them.")
+    if options.file is not None:
+        return _evaluate(call)
     wanted = expectations(call)
     subject = _named(call) if options.on is not None else None
 
@@ -66,27 +61,12 @@ def expect(call: Call) -> Verdicts | None:
         return session.expect(
             wanted,
             on=subject,
-            seeds=options.seed or options.seeds,
+            seeds=options.seed if options.seeds is None else options.seeds,
             namespace=call.names,
             on_progress=lambda done, of: output.progress(f"{done} of {of} answers"),
         )
 
     return show_verdicts(call, run)
-
-
-def show_verdicts(call: Call, work: Callable[[Show], Verdicts]) -> Verdicts | None:
-    """Show verdicts; where they are not what the line demands, the error comes after they were shown and stored."""
-    found: list[Verdicts] = []
-
-    def run(output: Show) -> Verdicts:
-        found.append(work(output))
-        return found[0]
-
-    shown = call.show(call.command.name, run, verdicts_view)
-    least = 1.0 if call.options.must else call.options.at_least
-    if least is not None:
-        found[0].require(least)
-    return shown
 
 
 def expectations(call: Call) -> list[Expectation]:
@@ -95,12 +75,21 @@ def expectations(call: Call) -> list[Expectation]:
     return parse(text, schema_of=lambda word: typed_schema(word, call.names), fill=call.filled if call.is_cell else str)
 
 
-def share(text: str) -> float:
-    """A share, 0 to 1."""
-    value = number(text)
-    if not 0.0 <= value <= 1.0:
-        raise argparse.ArgumentTypeError(f"needs a share from 0 to 1, not {text!r}.")
-    return value
+def _evaluate(call: Call) -> Verdicts | None:
+    """Ask a test set of the current model, as the settings say."""
+    options, session = call.options, call.session
+    if options.on is not None:
+        raise OptionError("--on and --file do not go together.", "Give one of them.")
+    has_text = bool((call.body or "").strip() or options.text)
+    wanted = expectations(call) if has_text else []
+    several = options.seed if options.seeds is None else options.seeds
+    options.seed = None
+    sampling = call.sampling() | ({} if several is None else {"seed": seeds_of(several)})
+    system, way = call.setting("system") or None, call.setting("template")
+    return evaluate(
+        call,
+        lambda shared: session.evaluate(expectations=wanted, system=system, template=way, **sampling, **shared),
+    )
 
 
 def _named(call: Call) -> Any:

@@ -26,7 +26,7 @@ from kaggle_magics.models.loaded import LoadedModel
 from kaggle_magics.models.request import Filled, Request, Sampling
 from kaggle_magics.session.batches import BatchCalls
 from kaggle_magics.session.documents import DocumentCalls
-from kaggle_magics.session.expecting import ExpectingCalls
+from kaggle_magics.session.evaluating import EvaluatingCalls
 from kaggle_magics.session.library import LibraryCalls
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class SessionStatus:
     """Resident memory of this process."""
 
 
-class Session(BatchCalls, LibraryCalls, ExpectingCalls, DocumentCalls):
+class Session(BatchCalls, EvaluatingCalls, LibraryCalls, DocumentCalls):
     """Loaded models, the current one, collections and the last answer."""
 
     def status(self) -> SessionStatus:

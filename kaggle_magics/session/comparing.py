@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any
 
@@ -20,6 +20,25 @@ from kaggle_magics.session.prompting import PromptingCalls
 
 OnCompared = Callable[[Compared], None]
 """Gets a row when its variant begins (without an answer and without an error), and again when it is done."""
+
+
+GREEDY = "At temperature 0 the seed makes no difference: there it was asked once."
+
+
+class Grid(dict[int, tuple[Variant, Prompt]]):
+    """Variants by their place, each with the prompt it asks; `notes` say what of them was left out."""
+
+    def __init__(self, found: Iterable[tuple[int, tuple[Variant, Prompt]]], *, notes: Sequence[str]) -> None:
+        super().__init__(found)
+        self.notes = notes
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A model that is ready to be asked, and what it is called without its quantisation."""
+
+    model: LoadedModel
+    called: str
 
 
 class ComparingCalls(PromptingCalls):
@@ -53,6 +72,32 @@ class ComparingCalls(PromptingCalls):
         gets each row as it begins and as it ends, `on_text` the text between. Raises `OptionError` for what cannot be
         asked at all, and `ModelNotLoaded` where no model is named and none is loaded.
         """
+        grid = self._grid(text, models, quant, options)
+        rows = {index: Compared(variant=variant, model=self._called(variant)) for index, (variant, _) in grid.items()}
+        borrowing = Borrowing(self, on_progress)
+        notes: list[str] = []
+        try:
+            for index, seat in self._seated(grid, borrowing):
+                row = _begun(rows[index], seat, borrowing)
+                if row.error is None:
+                    if on_variant is not None:
+                        on_variant(row)
+                    assert isinstance(seat, Seat)
+                    row = self._asked(row, grid[index][1], seat.model, on_text=on_text, on_reasoning=on_reasoning)
+                rows[index] = row
+                if on_variant is not None:
+                    on_variant(row)
+                if row.stop_reason == "interrupted":
+                    raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            notes.append("Stopped: what was done until then was kept.")
+        finally:
+            notes += borrowing.close()
+        self.compared = Comparison(rows.values(), notes=[*notes, *grid.notes])
+        return self.compared
+
+    def _grid(self, text: str | Prompt, models: Any, quant: Any, options: Mapping[str, Any]) -> Grid:
+        """The variants that are asked for. Raises `OptionError`, and `ModelNotLoaded` where none is there to ask."""
         axes = {name: value for name, value in options.items() if name in AXES and isinstance(value, list | tuple)}
         prompt = Prompt.of(text, **{name: value for name, value in options.items() if name not in axes})
         for name, several in (("model", models), ("quant", quant)):
@@ -61,43 +106,19 @@ class ComparingCalls(PromptingCalls):
         found = variants(axes, prompt)
         if "model" not in axes:
             self.model()
-        rows = {
-            index: Compared(variant=variant, model=self._called(variant)) for index, (variant, _) in enumerate(found)
-        }
-        borrowing = Borrowing(self, on_progress)
+        fewer = math.prod(map(len, axes.values())) > len(found)
+        return Grid(enumerate(found), notes=[GREEDY] if fewer else [])
 
-        def done(index: int, row: Compared) -> None:
-            rows[index] = row
-            if on_variant is not None:
-                on_variant(row)
-
-        notes: list[str] = []
-        try:
-            for seat in by_seat(found, {None, *self.loaded}):
-                try:
-                    model, called = borrowing.take(*found[seat[0]][0].seat)
-                except KaggleMagicsError as error:
-                    for index in seat:
-                        done(index, Compared(variant=found[index][0], model=rows[index].model, error=str(error)))
-                    continue
-                for index in seat:
-                    variant, asked = found[index]
-                    row = _begun(variant, model, called, borrowed=model.name in borrowing)
-                    if on_variant is not None:
-                        on_variant(row)
-                    finished = self._asked(row, asked, model, on_text=on_text, on_reasoning=on_reasoning)
-                    done(index, finished)
-                    if finished.stop_reason == "interrupted":
-                        raise KeyboardInterrupt
-                borrowing.give_back()
-        except KeyboardInterrupt:
-            notes.append("Stopped: what was done until then was kept.")
-        finally:
-            notes += borrowing.close()
-        if math.prod(map(len, axes.values())) > len(found):
-            notes.append("At temperature 0 the seed makes no difference: there it was asked once.")
-        self.compared = Comparison([rows[index] for index in range(len(found))], notes=notes)
-        return self.compared
+    def _seated(self, grid: Grid, borrowing: Borrowing) -> Iterator[tuple[int, Seat | str]]:
+        """Each variant with the model it runs on, or with why there is none; those of one model one after the other."""
+        for indices in by_seat(list(grid.values()), {None, *self.loaded}):
+            try:
+                seat: Seat | str = Seat(*borrowing.take(*grid[indices[0]][0].seat))
+            except KaggleMagicsError as error:
+                seat = str(error)
+            for index in indices:
+                yield index, seat
+            borrowing.give_back()
 
     def _asked(self, row: Compared, prompt: Prompt, model: LoadedModel, **listeners: Any) -> Compared:
         """The row with its answer, or with what went wrong."""
@@ -113,12 +134,15 @@ class ComparingCalls(PromptingCalls):
         return self.current.name if self.current else ""
 
 
-def _begun(variant: Variant, model: LoadedModel, called: str, *, borrowed: bool) -> Compared:
-    """A row before its answer: the model, what it takes, and, where it was loaded for this, how long that took."""
-    return Compared(
-        variant=variant,
-        model=called,
+def _begun(row: Compared, seat: Seat | str, borrowing: Borrowing) -> Compared:
+    """A row before its answer: its model, what that takes, and, where it was loaded for this, how long that took."""
+    if isinstance(seat, str):
+        return replace(row, error=seat)
+    model = seat.model
+    return replace(
+        row,
+        model=seat.called,
         memory_bytes=model.bytes_taken if model.plan else None,
         planned_bytes=model.plan.bytes if model.plan else None,
-        seconds_to_load=model.seconds if borrowed else None,
+        seconds_to_load=model.seconds if model.name in borrowing else None,
     )

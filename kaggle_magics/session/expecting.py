@@ -59,7 +59,7 @@ class ExpectingCalls(ComparingCalls):
         subjects, asked = _subjects(subject)
         if seeds is not None:
             answers = [answer for answer, _, _ in subjects if answer is not None]
-            again, asked = self._over(answers, _seeds(seeds), notes, on_progress)
+            again, asked = self._over(answers, seeds_of(seeds), notes, on_progress)
             subjects = [(answer, None, "") for answer in again]
         notes += _left_out(len(subjects), asked)
         verdicts = [
@@ -183,7 +183,8 @@ def _checks(
     return tuple((each, each.of(answer, checking)) for each in expectations)
 
 
-def _seeds(seeds: int | Sequence[int]) -> list[int]:
+def seeds_of(seeds: int | Sequence[int]) -> list[int]:
+    """A number N means 1 to N. Raises `OptionError` where there are none."""
     found = list(range(1, seeds + 1)) if isinstance(seeds, int) else list(seeds)
     if not found:
         raise OptionError("seeds must be at least 1." if isinstance(seeds, int) else "The list of seeds is empty.")

@@ -18,7 +18,7 @@ from kaggle_magics.models.find.adapters import CONFIG as ADAPTER_CONFIG
 from kaggle_magics.models.find.adapters import Adapter, adapter_of_gguf, read_adapter
 from kaggle_magics.models.headers import gguf, safetensors
 from kaggle_magics.models.headers.json_file import read_json
-from kaggle_magics.models.kinds import MODULES, Kind, kind_of_folder, kind_of_gguf
+from kaggle_magics.models.kinds import MODULES, Kind, answers_from_an_encoder, kind_of_folder, kind_of_gguf
 
 Format = Literal["safetensors", "gguf", "pickle"]
 Origin = Literal["bundled", "kaggle", "huggingface", "path"]
@@ -61,6 +61,8 @@ class Checkpoint:
     """Of an adapter: the model that it changes, as its files name it."""
     versions: tuple[int, ...] = ()
     """The versions of it that are at hand, where there are several; this is the newest unless another was named."""
+    encoder_decoder: bool = False
+    """Whether it reads the prompt in an encoder: its decoder holds the answer alone."""
 
 
 def read_checkpoint(
@@ -158,6 +160,7 @@ def _read_folder(folder: Path, name: str, origin: Origin, handle: str | None) ->
         handle=handle,
         dimensions=folder_dimensions(text, tensors),
         kind=kind_of_folder(folder, config, architecture),
+        encoder_decoder=answers_from_an_encoder(config, architecture),
     )
 
 

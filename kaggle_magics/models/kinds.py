@@ -51,11 +51,18 @@ def kind_of_folder(folder: Path, config: dict[str, Any], architecture: str) -> K
         count = len(labels) if isinstance(labels, dict) else config.get("num_labels")
         # A cross-encoder has one output, the relevance; several are the classes of a classifier.
         return "reranker" if count == 1 or "sentence_transformers" in config else "other"
-    if config.get("is_encoder_decoder") is True:
+    if config.get("is_encoder_decoder") is True and not answers_from_an_encoder(config, architecture):
         return "other"
-    if architecture.endswith(("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")):
+    if architecture.endswith(("ForCausalLM", "LMHeadModel", "ForConditionalGeneration", "MTModel")):
         return "generator"
     return "embedder" if architecture.endswith("Model") else "other"
+
+
+def answers_from_an_encoder(config: dict[str, Any], architecture: str) -> bool:
+    """Whether this is an encoder with a decoder that answers text with text: T5, BART, Marian and their like."""
+    text_only = not any(key in config for key in ("vision_config", "audio_config", "encoder"))
+    heads = ("ForConditionalGeneration", "MTModel")
+    return config.get("is_encoder_decoder") is True and text_only and architecture.endswith(heads)
 
 
 def kind_of_gguf(header: GgufHeader) -> Kind:

@@ -33,7 +33,10 @@ pytestmark = pytest.mark.usefixtures("caches")
         ("BertForMaskedLM", {"model_type": "bert"}, "other"),
         ("WhisperForConditionalGeneration", {"model_type": "whisper", "is_encoder_decoder": True}, "speech"),
         ("Wav2Vec2ForCTC", {"model_type": "wav2vec2"}, "speech"),
-        ("T5ForConditionalGeneration", {"model_type": "t5", "is_encoder_decoder": True}, "other"),
+        ("T5ForConditionalGeneration", {"model_type": "t5", "is_encoder_decoder": True}, "generator"),
+        ("MarianMTModel", {"model_type": "marian", "is_encoder_decoder": True}, "generator"),
+        ("VisionEncoderDecoderModel", {"encoder": {}, "is_encoder_decoder": True}, "other"),
+        ("T5Model", {"model_type": "t5", "is_encoder_decoder": True}, "other"),
     ],
 )
 def test_kinds_of_folders(tmp_path: Path, make_folder: Make, architecture: str, config: Any, kind: str) -> None:

@@ -257,6 +257,11 @@ def _asked(checkpoint: Checkpoint, quant: str | None, dtype: str | None) -> tupl
         )
     if checkpoint.format == "pickle":
         raise OptionError(f"{checkpoint.name} has pickled weights, which are not converted.", "Use quant nf4 or int8.")
+    if checkpoint.encoder_decoder:
+        raise OptionError(
+            f"{checkpoint.name} is an encoder with a decoder, which is run by transformers and not as GGUF.",
+            "Use quant nf4 or int8.",
+        )
     if dtype not in (None, "auto"):
         raise OptionError(f"quant {quant} and dtype {dtype} exclude each other.", "Leave dtype out.")
     assert quant in GGUF_TYPES

@@ -70,10 +70,16 @@ def load_weights(plan: Plan, library: Any) -> Any:
 
 
 def _check_vocabulary(plan: Plan, library: Any, model: Any) -> None:
-    """llama.cpp loads a file without a tokenizer, and ends the process when it is asked for tokens."""
+    """llama.cpp loads a file without a tokenizer, and ends the process when it is asked for tokens; and one with an
+    encoder, which it does not ask before its decoder answers."""
     vocabulary = library.llama_model_get_vocab(model)
     if library.llama_vocab_type(vocabulary) == library.LLAMA_VOCAB_TYPE_NONE:
         raise CheckpointError(f"{plan.checkpoint.name} has no tokenizer in it.", "Use a complete GGUF file of it.")
+    if library.llama_model_has_encoder(model):
+        raise CheckpointError(
+            f"{plan.checkpoint.name} has an encoder, which is not run from GGUF files.",
+            "Load the safetensors version of it.",
+        )
 
 
 def _place(plan: Plan, library: Any, parameters: Any) -> Any:

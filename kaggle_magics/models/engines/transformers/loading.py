@@ -5,10 +5,6 @@ From local files only: nothing is downloaded. Pickles are read, and code of the 
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from kaggle_magics import memory
@@ -20,7 +16,9 @@ from kaggle_magics.models.engines.protocol import EngineFacts
 from kaggle_magics.models.engines.transformers import bitsandbytes
 from kaggle_magics.models.engines.transformers.adapters import with_adapter
 from kaggle_magics.models.engines.transformers.checks import check_report, check_tokenizer, check_tokenizer_files
+from kaggle_magics.models.engines.transformers.encoder_decoder import EncoderDecoderEngine, EncoderDecoderModel
 from kaggle_magics.models.engines.transformers.model import TransformersModel, first_line, free
+from kaggle_magics.models.engines.transformers.quiet import quiet
 from kaggle_magics.models.engines.warming import warm_up
 from kaggle_magics.models.fit.plan import Plan
 from kaggle_magics.models.templates import template_of
@@ -31,7 +29,7 @@ def load(plan: Plan) -> LocalEngine:
     transformers: Any = require("transformers", "Running a safetensors model")
     torch: Any = require("torch", "Running a safetensors model")
     try:
-        with _quiet(transformers):
+        with quiet(transformers):
             tokenizer = load_tokenizer(plan, transformers)
             model = load_weights(plan, transformers, torch)
             check_tokenizer(plan.checkpoint.name, tokenizer, model)
@@ -42,8 +40,7 @@ def load(plan: Plan) -> LocalEngine:
             dtype=bitsandbytes.quantisation_of(plan) or str(model.dtype).removeprefix("torch."),
             context_length=plan.context_length,
         )
-        local = TransformersModel(model, tokenizer, facts=facts, template=template_of(plan.checkpoint.path))
-        engine = LocalEngine(local, kept_bytes=default_bytes(plan))
+        engine = _engine(model, tokenizer, facts, plan)
         warm_up(engine, plan)
         if plan.quant:
             # What was read ahead of quantising is free, and stays with the allocator until it is asked for.
@@ -53,6 +50,14 @@ def load(plan: Plan) -> LocalEngine:
         raise
     except Exception as error:
         raise _loading_error(error, plan, torch) from error
+
+
+def _engine(model: Any, tokenizer: Any, facts: EngineFacts, plan: Plan) -> LocalEngine:
+    template = template_of(plan.checkpoint.path)
+    if plan.checkpoint.encoder_decoder:
+        return EncoderDecoderEngine(EncoderDecoderModel(model, tokenizer, facts=facts, template=template))
+    local = TransformersModel(model, tokenizer, facts=facts, template=template)
+    return LocalEngine(local, kept_bytes=default_bytes(plan))
 
 
 def load_tokenizer(plan: Plan, transformers: Any) -> Any:
@@ -74,7 +79,8 @@ def load_tokenizer(plan: Plan, transformers: Any) -> Any:
 def load_weights(plan: Plan, transformers: Any, torch: Any) -> Any:
     """The checkpoint's model on its device, ready to answer. Raises `CheckpointError` when weights are missing."""
     # The attention is left to the library: torch's own ("sdpa") where the architecture has it.
-    model, report = transformers.AutoModelForCausalLM.from_pretrained(
+    kind = transformers.AutoModelForSeq2SeqLM if plan.checkpoint.encoder_decoder else transformers.AutoModelForCausalLM
+    model, report = kind.from_pretrained(
         plan.checkpoint.path,
         dtype=getattr(torch, plan.dtype),
         local_files_only=True,
@@ -107,23 +113,6 @@ def _placement(plan: Plan) -> dict[str, Any]:
     require("accelerate", "A model on several devices")
     room = {device if device == "cpu" else int(device.partition(":")[2] or 0): n for device, n in plan.split.items()}
     return {"device_map": "auto", "max_memory": room}
-
-
-@contextmanager
-def _quiet(transformers: Any) -> Iterator[None]:
-    """No progress bars, warnings or log lines of the libraries on the user's screen while loading."""
-    log = transformers.utils.logging
-    level, bars = log.get_verbosity(), log.is_progress_bar_enabled()
-    log.set_verbosity(logging.CRITICAL)
-    log.disable_progress_bar()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        log.set_verbosity(level)
-        if bars:
-            log.enable_progress_bar()
 
 
 def _loading_error(error: Exception, plan: Plan, torch: Any) -> KaggleMagicsError:

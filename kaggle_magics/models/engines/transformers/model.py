@@ -22,7 +22,6 @@ from kaggle_magics.errors import CheckpointError, DoesNotFit, EngineError
 from kaggle_magics.extras import require
 from kaggle_magics.models.engines.local_model import Interrupted, Row
 from kaggle_magics.models.engines.protocol import EngineFacts
-from kaggle_magics.models.engines.text import WindowDecoder
 from kaggle_magics.models.engines.transformers.cache import (
     Block,
     bytes_of,
@@ -35,7 +34,7 @@ from kaggle_magics.models.engines.transformers.cache import (
 )
 from kaggle_magics.models.engines.transformers.grouped import grouped_heads, takes_grouped_heads
 from kaggle_magics.models.engines.transformers.growing import Growth, layer_class
-from kaggle_magics.models.engines.transformers.vocabulary import token_bytes
+from kaggle_magics.models.engines.transformers.words import Words
 from kaggle_magics.models.fit.machine import this_machine
 
 CHUNK = 256
@@ -50,7 +49,7 @@ _GROWING = ("DynamicLayer", "DynamicSlidingWindowLayer")
 """Kinds of cache layers that are keys and values and nothing else."""
 
 
-class TransformersModel:
+class TransformersModel(Words):
     """A causal language model and its tokenizer, as a `LocalModel`. Raises `CheckpointError` for what is no decoder."""
 
     def __init__(self, model: Any, tokenizer: Any, *, facts: EngineFacts, template: str | None) -> None:
@@ -68,7 +67,8 @@ class TransformersModel:
         self._cache_class = library.DynamicCache
         self._growth = Growth(facts.context_length)
         self._layer_class = layer_class(library.cache_utils.DynamicLayer, self._growth)
-        self.tokenizer, self._model = tokenizer, model
+        super().__init__(model, tokenizer, template=template)
+        self._model = model
         self._takes = frozenset(parameters)
         self._last_only = {"logits_to_keep": 1} if "logits_to_keep" in parameters else {}
         kinds = {type(layer).__name__ for layer in self._cache_class(config=model.config).layers}
@@ -79,36 +79,6 @@ class TransformersModel:
         self._goes_on: bool | None = None
         self._bytes_per_token = 0
         self.facts = facts
-        self.template = template
-        self.special_tokens: dict[str, str] = {
-            key: str(value) for key, value in tokenizer.special_tokens_map.items() if isinstance(value, str)
-        }
-        self.size = int(model.config.get_text_config().vocab_size)
-        self._end_tokens = _end_tokens(model, tokenizer)
-
-    def is_end(self, token: int) -> bool:
-        return token in self._end_tokens
-
-    def token_text(self, token: int) -> str:
-        return str(self.tokenizer.decode([token], clean_up_tokenization_spaces=False))
-
-    def token_bytes(self) -> list[bytes]:
-        return token_bytes(self.tokenizer, self.size)
-
-    def token_name(self, token: int) -> str:
-        return str(self.tokenizer.convert_ids_to_tokens(token))
-
-    def encode(self, text: str, *, add_special: bool) -> list[int]:
-        return list(self.tokenizer(text, add_special_tokens=add_special, verbose=False)["input_ids"])
-
-    def decoder(self, prompt: Sequence[int]) -> WindowDecoder:
-        def decode(tokens: Sequence[int]) -> str:
-            text: str = self.tokenizer.decode(
-                list(tokens), skip_special_tokens=True, clean_up_tokenization_spaces=False
-            )
-            return text
-
-        return WindowDecoder(decode, prompt)
 
     def begin(self) -> Row:
         row = Row()
@@ -324,17 +294,6 @@ class TransformersModel:
         cuda = self._torch.cuda
         held_back = cuda.memory_reserved(device) - cuda.memory_allocated(device)
         return int(cuda.mem_get_info(device)[0]) + int(held_back)
-
-
-def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
-    """As `generate` ends: what generation_config.json names; and the tokenizer's own end of sequence."""
-    ids: set[int] = set()
-    for named in (model.generation_config.eos_token_id, tokenizer.eos_token_id):
-        if isinstance(named, int):
-            ids.add(named)
-        elif named is not None:
-            ids.update(int(each) for each in named)
-    return frozenset(ids)
 
 
 def first_line(error: BaseException) -> str:

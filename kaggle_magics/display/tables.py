@@ -55,7 +55,7 @@ def answer_table_view(answers: AnswerTable) -> View:
     ]
     counts = f"{len(answers):,} {'row' if len(answers) == 1 else 'rows'}"
     caption = f"The first {_ROWS} of {counts}" if len(answers) > _ROWS else counts
-    columns = ("", *map(str, names), "answer", "tokens")
+    columns = ("row", *map(str, names), "answer", "tokens")
     grid = table(caption, columns, drawn, numbers=("tokens",))
     records = tuple(output_record(row.answer) for row in shown if row.answer is not None)
     grid = View("table", f'<div class="km-scroll">{grid.html}</div>', grid.markdown, grid.text, records)

@@ -77,7 +77,9 @@ class RowPrompt:
         if not text.text.strip():
             raise OptionError("The prompt is empty for this row.")
         filled = tuple(dict((*text.filled, *(system.filled if system else ()))).items())
-        return replace(self.prompt, text=text.text, system=system.text if system else None, filled=filled)
+        return replace(
+            self.prompt, text=text.text, system=system.text if system else None, filled=filled, spans=text.spans
+        )
 
 
 def _column(path: str, rows: Rows) -> Hashable | None:

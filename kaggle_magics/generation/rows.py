@@ -128,7 +128,8 @@ class FrameRows(Rows):
         return self._frame.copy()
 
     def labels(self, count: int) -> list[str]:
-        return [str(label) for label in self._frame.index[:count]]
+        labels = self._frame.index[:count]
+        return [", ".join(map(str, label)) if isinstance(label, tuple) else str(label) for label in labels]
 
 
 def rows_of(source: Any, *, name: str = "rows") -> Rows:

@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING, Any
 from kaggle_magics.display.preview import preview_view
 from kaggle_magics.errors import OptionError
 from kaggle_magics.magics.call import Call
+from kaggle_magics.magics.prompt_table import first_prompt
 
 if TYPE_CHECKING:
     from kaggle_magics.generation.preview import Preview
 
-_MANY = {"--over": "over", "--jsonl": "jsonl", "--answers": "answers"}
+_MANY = {"--jsonl": "jsonl", "--answers": "answers"}
 
 
 def dry_run(call: Call, place: Mapping[str, Any]) -> Preview | None:
-    """Show what %%prompt would send; `place` is its place in a conversation."""
+    """Show what %%prompt would send; `place` is its place in a conversation. Of a table it is the first row's."""
     for flag, name in _MANY.items():
         if getattr(call.options, name, None) is not None:
             raise OptionError(f"--dry-run shows one prompt, and {flag} is about many.", f"Leave {flag} out.")
-    asked = call.prompt()
+    asked = call.prompt() if call.options.over is None else first_prompt(call)
     session = call.session
     model = session.model(call.options.model)
     return call.show(model.name, lambda output: session.preview(asked, model=model.name, **place), preview_view)

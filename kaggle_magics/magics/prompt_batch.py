@@ -57,13 +57,16 @@ def prompt_batch(call: Call) -> BatchFile | AnswerTable | Answers | None:
     if options.jsonl is not None:
         asked |= {"model": options.model, "overwrite": options.overwrite}
         return call.show(
-            "batch file", lambda output: session.write_batch(prompt, options.jsonl, **asked), batch_file_view
+            "batch file",
+            lambda output: session.write_batch(prompt, options.jsonl, **asked),
+            batch_file_view,
+            batch_file_view,
         )
 
     def read(output: Show) -> AnswerTable | Answers:
         return session.read_batch(prompt, options.answers, **asked)
 
-    return call.show("batch file", read, _view)
+    return call.show("batch file", read, _view, _view)
 
 
 def _view(answers: AnswerTable | Answers) -> View:

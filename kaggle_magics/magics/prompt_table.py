@@ -6,9 +6,11 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from kaggle_magics.display.several import answers_footer, answers_view
-from kaggle_magics.display.tables import answer_table_footer, answer_table_view, table_line
+from kaggle_magics.display.bundle import View, join, note
+from kaggle_magics.display.several import answers_view
+from kaggle_magics.display.tables import answer_table_view, table_line
 from kaggle_magics.errors import OptionError
+from kaggle_magics.generation.row_prompt import RowPrompt
 from kaggle_magics.generation.rows import VALUE
 from kaggle_magics.generation.several import check_several
 from kaggle_magics.interpolation import Template, name_of
@@ -54,7 +56,28 @@ def prompt_over(call: Call) -> AnswerTable | None:
         call.used, call.missing = answers.run.names, ()
         return answers
 
-    return call.show(model.name, run, answer_table_view, answer_table_footer)
+    def draw(answers: AnswerTable) -> View:
+        return join("answers", [answer_table_view(answers), _where(call)])
+
+    return call.show(model.name, run, draw, draw)
+
+
+def first_prompt(call: Call) -> Prompt:
+    """The prompt of the first row that can be asked, for a look at it; a note says which row that is."""
+    prompt = table_prompt(call)
+    over = given_rows(call, f"{prompt.text}\n{prompt.system or ''}")
+    asked = RowPrompt.of(prompt, over.rows, call.names, name=over.name)
+    reason = ""
+    for place, row in enumerate(over.rows):
+        try:
+            filled = asked.fill(row)
+        except OptionError as error:
+            reason = reason or str(error)
+            continue
+        call.used = ()
+        call.notes += (note(f"The row at position {place} of the {len(over.rows):,} of {over.name}."),)
+        return filled
+    raise OptionError(f"None of the {len(over.rows):,} rows can be asked.", reason)
 
 
 def table_prompt(call: Call) -> Prompt:
@@ -77,7 +100,7 @@ def prompt_many(call: Call) -> Answers | None:
             prompt, n=call.options.n, model=model.name, on_progress=paced(output, model.name)
         ),
         lambda answers: answers_view(answers, asked=call.options.n),
-        lambda answers: answers_footer(answers, asked=call.options.n),
+        lambda answers: answers_view(answers, asked=call.options.n),
     )
 
 
@@ -119,6 +142,13 @@ def paced(output: Show, label: str) -> Callable[[TableProgress], None]:
             output.progress(f"{label}: {table_line(progress)}")
 
     return tell
+
+
+def _where(call: Call) -> View | None:
+    """How to get at a table that was only shown."""
+    if call.options.output or not call.is_cell:
+        return None
+    return note("Add -o NAME to keep this table: the rows that are answered are not asked again.")
 
 
 def _open_field(text: str, call: Call) -> str:

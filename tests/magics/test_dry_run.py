@@ -58,8 +58,6 @@ def test_a_long_prompt_is_bounded_and_folded(shell: Any, script: Any, outputs: A
 def test_what_does_not_go_together(shell: Any, script: Any) -> None:
     engine = script("never")
     shell.user_ns["rows"] = [{"a": 1}]
-    with pytest.raises(OptionError, match="--dry-run shows one prompt"):
-        shell.run("%%prompt --over rows --dry-run\n{a}")
     with pytest.raises(OptionError, match="--dry-run shows one prompt, and --jsonl is about many"):
         shell.run("%%prompt --jsonl out.jsonl --dry-run\nx")
     assert "prompt tokens in a context" in shell.run("%%prompt -n 3 --dry-run\nx")

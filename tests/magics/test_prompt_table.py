@@ -138,7 +138,7 @@ def test_a_saved_run_shows_the_end_only(shell: Any, script: Any, outputs: Any, m
 def test_a_terminal_gets_a_table(shell: Any, script: Any) -> None:
     script("yes")
     shown = shell.run("%%prompt --over a,b\nsay {x}")
-    assert "0  a  yes" in shown and "2 answered" in shown and "<" not in shown
+    assert "0    a  yes" in shown and "2 answered" in shown and "<" not in shown
 
 
 def test_all_rows_failing_is_a_result(shell: Any, script: Any, outputs: Any) -> None:
@@ -209,3 +209,31 @@ def test_what_does_not_go_together_is_told(shell: Any, script: Any, line: str, s
     with pytest.raises(OptionError, match=says):
         shell.run(f"%%prompt {line}\n{{text}}")
     assert engine.requests == []
+
+
+def test_a_dry_run_shows_the_first_row_that_can_be_asked(shell: Any, script: Any) -> None:
+    engine = script("never")
+    shell.user_ns["df"] = pd.DataFrame({"text": [None, "good"]})
+    shown = shell.run("%%prompt --over df --dry-run\nRate {text}")
+    assert "Rate" in shown and "good" in shown and "The row at position 1 of the 2 of df." in shown
+    with pytest.raises(OptionError, match=r"None of the 1 rows can be asked\. {text} is empty in this row"):
+        shell.run("%%prompt --over df --dry-run --limit 1\nRate {text}")
+    assert engine.requests == []
+
+
+def test_a_table_is_whole_in_a_terminal_below_what_is_attached(shell: Any, script: Any) -> None:
+    engine = script("yes")
+    shell.user_ns.update(df=pd.DataFrame({"text": ["good"]}), notes=pd.DataFrame({"a": [1]}))
+    shown = shell.run("%%prompt --over df --attach notes\nRate {text}")
+    assert "Attached: notes" in shown and "0    good  yes" in shown and "Add -o NAME to keep this table" in shown
+    assert "Rate good" in asked(engine)[0] and asked(engine)[0] != "Rate good"
+
+
+def test_saved_prompts_are_asked_once_a_row(shell: Any, script: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    engine = script("yes")
+    shell.user_ns.update(df=pd.DataFrame({"text": ["good"]}), text="not this", kind="film")
+    shell.run("%%prompt --over df --save rate -s 'a {kind} of {text}'\nRate {text} as {kind}")
+    shell.run("out = %prompt --use rate --over df -i kind=book")
+    said = [[message.content for message in request.messages] for request in engine.requests]
+    assert said == [["a film of good", "Rate good as film"], ["a book of good", "Rate good as book"]]

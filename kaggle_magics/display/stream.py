@@ -1,7 +1,9 @@
 """Text as it comes, and in the end one output that lasts.
 
 In a notebook one output is updated in place, at most ten times a second and less often as it grows: each update sends
-the whole text again. While it grows the text is shown as it is; Markdown is drawn once, at the end. In a terminal the
+the whole text again. So that this stays linear, the text must have grown by a part of what was sent before it is sent
+again, though nobody waits longer than a second. While it grows the text is shown as it is and sent once, as HTML, with
+the few rules of style that it needs; Markdown is drawn at the end. In a terminal the
 text is written as it comes. In a saved run nobody watches, so only the last state is shown.
 """
 
@@ -14,7 +16,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
-from kaggle_magics.display import escape
+from kaggle_magics.display import escape, theme
 from kaggle_magics.display.bundle import View, join, note, title
 from kaggle_magics.environment import is_batch
 
@@ -23,6 +25,12 @@ if TYPE_CHECKING:
 
 SHORTEST_INTERVAL = 0.1
 """Seconds between two updates."""
+LONGEST_INTERVAL = 1.0
+"""Seconds after which an update is sent, however little the text has grown."""
+SENT_PER_CHARACTER = 14
+"""Characters that updates may send for each character of the text."""
+TAIL = 160
+"""Characters of the text so far that updates have in plain text, for what shows no HTML."""
 THOUGHTS = 600
 """Characters of what a model thinks that are shown while it does: the latest."""
 BYTES_PER_SECOND = 150_000
@@ -93,22 +101,26 @@ class NotebookShow(Show):
         self._thoughts = ""
         self._done: list[View] = []
         self._shown = False
-        self._next = 0.0
+        self._next = self._latest = 0.0
+        self._grown = self._wanted = 0
+        """Characters that came since the last update, and how many are wanted for the next."""
 
     def begin(self, label: str) -> None:
         self._label = label
         self._update(force=True)
 
     def progress(self, label: str) -> None:
-        self._label = label
+        self._label, self._wanted = label, 0
         self._update()
 
     def text(self, piece: str) -> None:
         self._pieces.append(piece)
+        self._grown += len(piece)
         self._update()
 
     def reasoning(self, piece: str) -> None:
         self._thoughts = (self._thoughts + piece)[-THOUGHTS - 1 :]
+        self._grown += len(piece)
         self._update()
 
     def part(self, heading: str) -> None:
@@ -118,15 +130,16 @@ class NotebookShow(Show):
     def part_done(self, view: View) -> None:
         self._done.append(view)
         self._label, self._pieces, self._thoughts = "", [], ""
+        self._wanted = 0
         self._update()
 
     def finish(self, view: View, *, rest: View | None = None) -> None:
-        self._send(view, view.metadata())
+        self._send(view.mime(), view.metadata())
 
     def fail(self) -> None:
         if self._done or self._pieces or self._thoughts:
             last = join("live", [self._view(), note("Ended by an error.", warn=True)])
-            self._send(last, last.metadata())
+            self._send(last.mime(), last.metadata())
         elif self._shown:
             # An output cannot be taken back; the error below says it all.
             self._publish({"text/html": "", "text/plain": ""}, update=True)
@@ -146,15 +159,25 @@ class NotebookShow(Show):
 
     def _update(self, *, force: bool = False) -> None:
         now = self._clock()
-        if now < self._next and not force:
+        if not force and (now < self._next or (self._grown < self._wanted and now < self._latest)):
             return
-        sent = self._send(self._view())
+        sent = self._send(self._live())
         after = self._clock()
         self._next = after + max(SHORTEST_INTERVAL, 3 * (after - now), sent / BYTES_PER_SECOND)
+        self._latest = after + LONGEST_INTERVAL
+        # The first words are shown as soon as they are there.
+        self._grown, self._wanted = 0, sent // SENT_PER_CHARACTER if self._pieces or self._thoughts else 0
 
-    def _send(self, view: View, metadata: dict[str, Any] | None = None) -> int:
-        """Show a view; the cards of its answers go along with the last one only."""
-        data = view.mime()
+    def _live(self) -> dict[str, str]:
+        """What is there so far. Finished parts, as they are drawn in the end, need all of the style."""
+        view = self._view()
+        if self._done:
+            return {"text/html": theme.root(view.html, view.kind), "text/plain": view.text}
+        tail = view.text if len(view.text) <= TAIL else f"... {view.text[-TAIL:]}"
+        return {"text/html": theme.live(view.html), "text/plain": tail}
+
+    def _send(self, data: dict[str, str], metadata: dict[str, Any] | None = None) -> int:
+        """Show it; the cards of answers go along with the last state only."""
         self._publish(data, update=self._shown, metadata=metadata)
         self._shown = True
         return sum(map(len, data.values()))

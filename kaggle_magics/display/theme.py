@@ -48,8 +48,8 @@ border-bottom:1px solid var(--km-line);background:transparent;overflow-wrap:brea
 .km-root .km-note{{margin:.4em 0;font-size:.93em}}
 .km-root .km-warn{{color:var(--km-warn);font-weight:600}}
 .km-root .km-dim{{opacity:.78}}
-.km-root .km-json details,.km-root .km-in{{margin:0;border:0;padding-left:1.1em}}
-.km-root .km-json>details{{padding-left:0}}
+.km-root .km-json details{{margin:0;border:0;padding:0}}
+.km-root .km-json .km-in{{padding-left:1.3em}}
 .km-root .km-host,.km-root .km-blocked{{font-size:.88em;font-style:italic}}
 .km-root .km-chip{{display:inline-block;padding:0 .3em;border:1px solid var(--km-line);border-radius:4px;
 font-size:.85em;text-decoration:none;line-height:1.35}}
@@ -93,13 +93,30 @@ font-family:var(--jp-content-font-family,system-ui,sans-serif);font-style:italic
 .km-root .km-legend{display:flex;flex-wrap:wrap;gap:.2em 1.2em;margin:.6em 0 .3em;font-size:.88em}
 """
 
+# An output that grows is sent again and again: only the rules that a text in the making needs.
+_LIVE = """
+.km-live{max-width:60rem;line-height:1.5;font-family:var(--jp-content-font-family,system-ui,sans-serif);
+font-size:var(--jp-content-font-size1,14px)}
+.km-live .km-title{font-weight:600;margin:.6em 0 .2em}
+.km-live pre{margin:.5em 0!important;padding:.5em .7em;background:rgba(127,127,127,.1)!important;
+color:inherit!important;white-space:pre-wrap;overflow-wrap:anywhere;border-radius:4px}
+.km-live .km-dim{opacity:.78}
+"""
+
 STYLE = re.sub(r"\n+", "", _STYLE)
 """The style sheet of every output, on one line."""
 TOKENS = re.sub(r"\n+", "", _TOKENS)
 """What outputs with tokens in them need besides."""
+LIVE = re.sub(r"\n+", "", _LIVE)
+"""The style sheet of a text in the making."""
 
 
 def root(html: str, kind: str) -> str:
     """Our own (already escaped) HTML in the element that the style sheet applies to."""
     style = STYLE + TOKENS if 'class="km-tokens"' in html else STYLE
     return f'<style>{style}</style><div class="km-root km-{kind}">{html}</div>'
+
+
+def live(html: str) -> str:
+    """Our own (already escaped) HTML of a text in the making."""
+    return f'<style>{LIVE}</style><div class="km-live">{html}</div>'

@@ -103,7 +103,7 @@ def _summary(tokens: Sequence[TokenProbability]) -> str:
         f"mean probability {sum(math.exp(token.logprob) for token in tokens) / len(tokens):.0%}",
         f"perplexity {math.exp(min(-mean, 700)):.3g}",
     ]
-    if any(token.top for token in tokens):
+    if first:
         parts.append(f"{first} of them not the likeliest")
     return f"{', '.join(parts)}. Probabilities are the model's own, before temperature and filters."
 

@@ -148,3 +148,45 @@ def test_a_terminal_dims_thoughts_and_a_file_gets_none() -> None:
         show.text("Lima")
         show.finish(FINAL)
         assert out.getvalue() == shown
+
+
+def test_what_is_sent_of_a_quick_answer_grows_with_the_text_and_not_with_its_square() -> None:
+    sent: dict[int, int] = {}
+    for tokens in (500, 1000, 2000):
+        publisher, clock = Publisher(), Clock()
+        show = NotebookShow(publisher, clock=clock)
+        show.begin("model")
+        for step in range(tokens):
+            clock.now = step * 0.004
+            show.text("token ")
+        sent[tokens] = sum(len(part) for _, data in publisher.sent for part in data.values())
+    assert sent[500] < 50_000
+    assert sent[1000] < 2.5 * sent[500] and sent[2000] < 2.5 * sent[1000]
+
+
+def test_nobody_waits_longer_than_a_second_and_the_first_word_comes_at_once() -> None:
+    publisher, clock = Publisher(), Clock()
+    show = NotebookShow(publisher, clock=clock)
+    show.begin("model")
+    times = []
+    for step in range(200):
+        clock.now = 0.2 + step * 0.3
+        before = len(publisher.sent)
+        show.text("x")
+        if len(publisher.sent) > before:
+            times.append(clock.now)
+    assert times[0] == 0.2 and max(later - earlier for earlier, later in itertools.pairwise(times)) <= 1.3
+
+
+def test_a_text_in_the_making_is_sent_as_html_with_its_end_as_text() -> None:
+    publisher, clock = Publisher(), Clock()
+    show = NotebookShow(publisher, clock=clock)
+    show.begin("model")
+    clock.now = 10.0
+    show.text("first " + "word " * 500 + "<b>last</b>")
+    live = publisher.sent[-1][1]
+    assert set(live) == {"text/html", "text/plain"}
+    assert "first" in live["text/html"] and "<b>" not in live["text/html"]
+    assert live["text/plain"].endswith("<b>last</b>") and len(live["text/plain"]) < 200
+    show.finish(FINAL)
+    assert set(publisher.sent[-1][1]) == {"text/html", "text/markdown", "text/plain"}

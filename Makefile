@@ -29,7 +29,7 @@ lab: $(VENV)/dev-$(MADE_OF)
 	$(BIN)/python -m jupyterlab $(LAB_OPTIONS) examples/tour.ipynb
 
 bench: $(VENV)/dev-$(MADE_OF)
-	for each in load_ext gguf_facts overhead streaming first_token table stop second_load swap memory quant_auto; do \
+	for each in load_ext gguf_facts overhead streaming first_token table stop second_load swap memory quant_auto structured; do \
 		echo "== $$each"; $(BIN)/python benchmarks/$$each.py || exit 1; done
 
 browser: $(VENV)/browser-$(MADE_OF)

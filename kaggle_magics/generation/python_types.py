@@ -15,7 +15,7 @@ import sys
 import types
 import typing
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -90,6 +90,8 @@ class _Forms:
             return Form({"type": "null"}, _exactly(type(None)))
         if kind is Any or kind is object:
             return Form({}, lambda data: data)
+        if not isinstance(kind, Hashable):
+            raise _unknown(kind)
         if kind in _PLAIN:
             name, wanted = _PLAIN[kind]
             return Form({"type": name}, _whole if kind is int else _number if kind is float else _exactly(wanted))
@@ -128,11 +130,7 @@ class _Forms:
                 {"type": "object", "additionalProperties": form.schema or True},
                 lambda data: {name: form.read(each) for name, each in _dict(data).items()},
             )
-        raise OptionError(
-            f"There is no schema for {_name(kind)}.",
-            "A pydantic model, a JSON schema, or a type like int, list[str], Literal, a dataclass, a TypedDict or an "
-            "Enum can be given.",
-        )
+        raise _unknown(kind)
 
     def _class(self, kind: type) -> Form | None:
         """The form of a class with fields of its own, or of an enumeration; None for other classes."""
@@ -248,6 +246,14 @@ class _Forms:
                 raise ValueError(_told(error)) from None
 
         return Form(schema, read)
+
+
+def _unknown(kind: Any) -> OptionError:
+    return OptionError(
+        f"There is no schema for {_name(kind)}.",
+        "A pydantic model, a JSON schema, or a type like int, list[str], Literal, a dataclass, a TypedDict or an Enum "
+        "can be given.",
+    )
 
 
 def _has_pydantic_metadata(kind: Any) -> bool:

@@ -15,7 +15,7 @@ import sys
 import types
 import typing
 import uuid
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -90,7 +90,7 @@ class _Forms:
             return Form({"type": "null"}, _exactly(type(None)))
         if kind is Any or kind is object:
             return Form({}, lambda data: data)
-        if not isinstance(kind, Hashable):
+        if kind.__hash__ is None:
             raise _unknown(kind)
         if kind in _PLAIN:
             name, wanted = _PLAIN[kind]

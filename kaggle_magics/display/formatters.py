@@ -23,6 +23,7 @@ VIEWS = {
     "kaggle_magics.rag.ingestion.IngestReport": "documents.ingest_view",
     "kaggle_magics.compare.result.Comparison": "comparison.comparison_view",
     "kaggle_magics.compare.verdicts.Verdicts": "verdicts.verdicts_view",
+    "kaggle_magics.compare.verification.Verified": "verified.verified_view",
     "kaggle_magics.chains.run.ChainResult": "chains.chain_view",
     "kaggle_magics.models.checkpoint.Checkpoint": "models.checkpoint_view",
     "kaggle_magics.models.fit.plan.Plan": "plans.plan_view",

@@ -9,6 +9,7 @@ from kaggle_magics.display.bundle import View, count, facts, join, note, seconds
 from kaggle_magics.display.conversations import threads_view
 from kaggle_magics.display.documents import collections_view
 from kaggle_magics.display.results import Collections
+from kaggle_magics.models.engines.recorded import RecordedEngine
 from kaggle_magics.models.engines.transformers.bitsandbytes import cpu_note
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ def loaded_view(model: LoadedModel) -> View:
     views = [facts(f"Loaded {model.name}", rows)]
     if model.plan and (slow := cpu_note(model.plan)):
         views.append(note(slow, warn=True))
+    if isinstance(model.engine, RecordedEngine):
+        views.append(note("This is a replay: nothing was loaded, and answers are those that were recorded."))
     if model.checkpoint and model.checkpoint.origin == "bundled":
         views.append(
             note(

@@ -20,6 +20,7 @@ _MODULES = (
     "llm_quantize",
     "compare",
     "expect",
+    "llm_verify",
     "rag_search",
     "rag_life",
     "overview",

@@ -28,6 +28,7 @@ from kaggle_magics.session.batches import BatchCalls
 from kaggle_magics.session.documents import DocumentCalls
 from kaggle_magics.session.evaluating import EvaluatingCalls
 from kaggle_magics.session.library import LibraryCalls
+from kaggle_magics.session.verifying import VerifyingCalls
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -47,7 +48,7 @@ class SessionStatus:
     """Resident memory of this process."""
 
 
-class Session(BatchCalls, EvaluatingCalls, LibraryCalls, DocumentCalls):
+class Session(BatchCalls, EvaluatingCalls, LibraryCalls, VerifyingCalls, DocumentCalls):
     """Loaded models, the current one, collections and the last answer."""
 
     def status(self) -> SessionStatus:
@@ -65,6 +66,7 @@ class Session(BatchCalls, EvaluatingCalls, LibraryCalls, DocumentCalls):
         self._shelf.close()
         self._answered.clear()
         self._history.close()
+        self.said.clear()
         self.last = None
         self._forget_threads()
 

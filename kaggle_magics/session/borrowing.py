@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from kaggle_magics.errors import OptionError
@@ -53,6 +54,10 @@ class Borrowing:
                 return model, model.name
         name = self._free(f"{checkpoint.name}-{quant}" if quant and quant != "none" else checkpoint.name)
         return self._load(checkpoint.path, name, LoadOptions(quant=quant)), checkpoint.name
+
+    def load(self, path: PathLike[str], options: LoadOptions) -> LoadedModel:
+        """A model of one's own, loaded like this. Errors as `Session.load`."""
+        return self._load(path, self._free(Path(path).stem), options)
 
     def give_back(self) -> None:
         """Unload what was loaded here."""

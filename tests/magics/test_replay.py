@@ -74,7 +74,14 @@ def test_a_recorded_notebook_runs_again_without_weights(tmp_path: Path, monkeypa
         (blocked / library).mkdir(parents=True)
         (blocked / library / "__init__.py").write_text("raise ImportError('blocked for this test')")
     changed = (*CELLS, "%%prompt --max-tokens 17\nWhat is the capital of Peru?", "%llm_load elsewhere")
-    again = run(changed, **answers, PYTHONPATH=f"{blocked}{os.pathsep}{ROOT}", KAGGLE_MAGICS_REPLAY="1")
+    elsewhere = str(tmp_path / "cache of another machine")
+    again = run(
+        changed,
+        **answers,
+        KAGGLE_MAGICS_CACHE=elsewhere,
+        PYTHONPATH=f"{blocked}{os.pathsep}{ROOT}",
+        KAGGLE_MAGICS_REPLAY="1",
+    )
     assert texts(again)[2 : len(CELLS)] == texts(first)[2:]
     assert "This is a replay: nothing was loaded" in texts(again)[1]
     *_, miss, load = texts(again)

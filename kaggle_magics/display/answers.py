@@ -108,11 +108,15 @@ def footer(answer: Answer) -> View:
     if usage.tokens_per_second:
         parts.append(f"{usage.tokens_per_second:.1f} tokens/s")
     parts += not_default(card.sampling)
+    if card.resumed:
+        parts.append(f"resumed after {card.resumed} token{'s' * (card.resumed != 1)}")
     if answer.from_cache:
         parts.append(f"from the cache, answered on {card.created[:10]} (figures of then)")
     ended = ENDED.get(answer.stop_reason)
     if answer.stop_reason == "length":
-        ended = f"{ENDED['length']} (max_tokens {card.sampling.max_tokens})"
+        ended = f"{ENDED['length']} (max_tokens {card.sampling.max_tokens}; --resume goes on)"
+    if answer.stop_reason == "interrupted":
+        ended = f"{ENDED['interrupted']} (--resume goes on)"
     if card.template == "auto" and not card.chat_template:
         ended = " · ".join(filter(None, (ended, NO_TEMPLATE)))
     foot = replace(_foot(parts, ended), answers=(output_record(answer),))

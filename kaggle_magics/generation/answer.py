@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 from kaggle_magics.generation.card import InThread as InThread
 from kaggle_magics.generation.card import RunCard as RunCard
-from kaggle_magics.models.request import StopReason, TokenProbability, Usage
+from kaggle_magics.models.request import Progress, StopReason, TokenProbability, Usage
 
 Format = Literal["markdown", "text", "json", "html", "code"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -31,6 +31,8 @@ class Answer:
     reasoning come first."""
     format: Format = field(default="markdown", repr=False, compare=False)
     """How it is shown. The text is the same."""
+    progress: Progress | None = field(default=None, repr=False, compare=False)
+    """From where it can go on; see `session.resume`."""
     error: str = field(default="", repr=False)
     """Why it failed, where `stop_reason` is "error"; `text` ends with it."""
 

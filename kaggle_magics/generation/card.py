@@ -76,6 +76,8 @@ class RunCard:
     """What the answer had to obey, in a form that is the same for the same structure."""
     logprobs: int | None = None
     """How many of the likeliest tokens were told at each step."""
+    resumed: int = 0
+    """Tokens that the answer had when it was gone on with; `usage` is of what came after them."""
     thread: InThread | None = None
     """The conversation it belongs to."""
 

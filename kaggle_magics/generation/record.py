@@ -12,7 +12,7 @@ from typing import Any
 from kaggle_magics.errors import OptionError
 from kaggle_magics.generation.answer import Answer
 from kaggle_magics.generation.card import RunCard, plain
-from kaggle_magics.models.request import TokenProbability, Usage
+from kaggle_magics.models.request import Progress, TokenProbability, Usage
 
 METADATA = "kaggle_magics"
 """Name of our part in an output's metadata."""
@@ -28,6 +28,7 @@ def answer_record(answer: Answer) -> dict[str, Any]:
             "stop_reason": answer.stop_reason,
             "reasoning": answer.reasoning,
             "usage": asdict(answer.usage),
+            "progress": asdict(answer.progress) if answer.progress else None,
             "tokens": [asdict(token) for token in answer.tokens],
         }
     )
@@ -44,6 +45,7 @@ def answer_of_record(record: Mapping[str, Any]) -> Answer:
             usage=Usage(**usage),
             card=RunCard.from_dict(record["card"]),
             reasoning=record.get("reasoning", ""),
+            progress=_progress(record.get("progress")),
             tokens=tuple(_token(token) for token in record.get("tokens", ())),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -52,12 +54,18 @@ def answer_of_record(record: Mapping[str, Any]) -> Answer:
         raise OptionError(f"The record of an answer is damaged: {type(error).__name__}: {error}.") from None
 
 
+def _progress(found: Mapping[str, Any] | None) -> Progress | None:
+    return Progress(tuple(map(int, found["tokens"])), int(found["draws"])) if found else None
+
+
 def output_record(answer: Answer) -> dict[str, Any]:
     """What an output's metadata says of an answer: its record without what can be very long.
 
     Messages beyond `LARGEST` are cut, which `"cut": true` tells; probabilities are not repeated.
     """
-    record = {name: value for name, value in answer_record(answer).items() if name not in ("tokens", "reasoning")}
+    record = {
+        name: value for name, value in answer_record(answer).items() if name not in ("tokens", "reasoning", "progress")
+    }
     left = LARGEST
     for message in record["card"]["messages"]:
         text = message["content"]

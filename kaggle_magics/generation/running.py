@@ -72,6 +72,7 @@ def answer_of(model: LoadedModel, request: Request, generated: Generated) -> Ans
         reasoning=generated.reasoning,
         tokens=tuple(generated.tokens),
         error=generated.error,
+        progress=generated.progress,
     )
 
 
@@ -106,6 +107,7 @@ def card_of(model: LoadedModel, request: Request) -> RunCard:
         filled=shortened(request.filled),
         structure=stable_form(request.constraint),
         logprobs=request.logprobs,
+        resumed=len(request.begun.tokens) if request.begun else 0,
     )
 
 

@@ -18,7 +18,7 @@ from kaggle_magics import memory
 from kaggle_magics.errors import DoesNotFit, EngineError, KaggleMagicsError
 from kaggle_magics.generation.reasoning import ReasoningSplitter, splitter_for
 from kaggle_magics.models.engines.protocol import Engine
-from kaggle_magics.models.request import Piece, Request, StopReason, TokenProbability, Usage
+from kaggle_magics.models.request import Piece, Progress, Request, StopReason, TokenProbability, Usage
 
 # How long one wait for the next piece lasts: a wait without an end cannot be interrupted on every platform.
 _WAIT_SECONDS = 0.1
@@ -136,6 +136,8 @@ class Generated:
         self.stop_reason: StopReason | None = None
         """Why it ended; None while it runs."""
         self.usage: Usage | None = None
+        self.progress: Progress | None = None
+        """From where it could go on, once it has ended."""
         self.error = ""
         """Why it failed, where it did; the text ends with it."""
 
@@ -154,7 +156,7 @@ class Generated:
         if piece.stop_reason == "error":
             self.error = piece.text
         piece = self._split(piece)
-        self.stop_reason, self.usage = piece.stop_reason, piece.usage
+        self.stop_reason, self.usage, self.progress = piece.stop_reason, piece.usage, piece.progress
         self.tokens.extend(piece.tokens)
         if piece.reasoning:
             self._thoughts.append(piece.reasoning)

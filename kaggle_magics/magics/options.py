@@ -146,6 +146,7 @@ def thread_options(parser: Parser) -> None:
         complete="thread",
     )
     parser.switch("--new", help="With --thread: start the conversation over.")
+    parser.switch("--resume", help="Go on with the last answer (of --thread) where it was stopped or cut off.")
 
 
 def quant_word(text: str) -> str:

@@ -14,6 +14,7 @@ from kaggle_magics.magics.command import command
 from kaggle_magics.magics.dry_run import dry_run
 from kaggle_magics.magics.options import dry_run_option, prompting_options, thread_options
 from kaggle_magics.magics.prompt_batch import batch_options, prompt_batch
+from kaggle_magics.magics.prompt_resume import resume
 from kaggle_magics.magics.prompt_table import check_alone, prompt_many, prompt_over, table_options
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def _options(parser: Parser) -> None:
         "%%prompt --dry-run\nWhat is the capital of {country}?",
         "%%prompt --logprobs --max-tokens 20\nWhat is the capital of Peru?",
         "%%prompt --thread recipes\nAnd which wine goes with it?",
+        "%prompt --resume",
         "%%prompt --over reviews -o out --max-tokens 5\nIs this review good or bad? {text}",
         "%%prompt --schema list[str] -o colours\nName three colours.",
         "%%prompt -n 3 --temperature 0.8 -o answers\nInvent a name for a bakery.",
@@ -52,6 +54,8 @@ def _options(parser: Parser) -> None:
     ),
 )
 def prompt(call: Call) -> Answer | Answers | AnswerTable | BatchFile | Preview | None:
+    if call.options.resume:
+        return resume(call)
     check_alone(call)
     if call.options.dry_run:
         return dry_run(call, _thread(call))

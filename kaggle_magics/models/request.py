@@ -99,6 +99,16 @@ class Sampling:
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an answer has come: what a model has to know to go on exactly there."""
+
+    tokens: tuple[int, ...] = ()
+    """What it has generated, without an end token."""
+    draws: int = 0
+    """Random numbers that were drawn for them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One question put to an engine.
 
@@ -118,6 +128,9 @@ class Request:
     """What of the notebook was filled into the messages: for the run card alone."""
     cache: bool | None = field(default=None, compare=False)
     """Whether an answer that was kept from an earlier time will do; None: as the session does it. For no engine."""
+    begun: Progress | None = None
+    """The answer's beginning, from the same model: its text is said again, and then goes on from there as if there had
+    been no stop. `max_tokens` is for what is new. Local engines only."""
 
     @classmethod
     def ask(
@@ -187,6 +200,8 @@ class Piece:
     than its tokens: a character can span several, and what may begin a stop string is held back."""
     reasoning: str = ""
     """What the model thought before it answered, where an engine tells the two apart."""
+    progress: Progress | None = None
+    """With the last piece: from where the answer could go on."""
 
 
 def conversation_text(messages: Sequence[Message]) -> str:

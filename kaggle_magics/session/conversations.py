@@ -103,7 +103,7 @@ class ConversationCalls(GeneratingCalls):
 
     def _fitted(self, prompt: Prompt, name: str, *, new: bool, key: TurnKey | None, model: str | None) -> Fitted:
         """The request that `_converse` would ask next; nothing changes."""
-        thread = self.threads[name] if name in self.threads else Thread(_name(name))
+        thread = self._known_thread(_name(name)) or Thread(name)
         return _fitted(prompt, thread, [] if new else thread.before(key), self.model(model), new=new)
 
 

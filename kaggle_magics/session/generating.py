@@ -46,11 +46,13 @@ class GeneratingCalls(RecordingCalls):
         on_reasoning: OnText | None = None,
         asked: Asked | None = None,
         thread: InThread | None = None,
+        finish: Callable[[Answer], Answer] | None = None,
     ) -> Answer:
         """Run one request on a loaded model; every other call that asks is made of this one.
 
         An answer that does not reach the structure it was asked for raises `StructureError`, and is kept as the last.
-        `asked` is what the history notes of it, `thread` its place in a conversation.
+        `asked` is what the history notes of it, `thread` its place in a conversation; `finish` makes
+        of it what it is to be.
         """
         asked = asked or Asked()
         with self._begun(request, model) as running:
@@ -58,6 +60,8 @@ class GeneratingCalls(RecordingCalls):
         answer = running.answer()
         if thread is not None:
             answer = replace(answer, card=replace(answer.card, thread=thread))
+        if finish is not None:
+            answer = finish(answer)
         try:
             answer = structured(request, answer)
         except StructureError as error:

@@ -11,9 +11,10 @@ from kaggle_magics.generation.conversation import TurnKey
 from kaggle_magics.generation.prompt import Prompt
 from kaggle_magics.session.generating import OnText
 from kaggle_magics.session.previewing import PreviewCalls
+from kaggle_magics.session.resuming import ResumingCalls
 
 
-class PromptingCalls(PreviewCalls):
+class PromptingCalls(PreviewCalls, ResumingCalls):
     """The part of a `Session` that prompts."""
 
     def prompt(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from kaggle_magics.models.engines.local_model import LocalModel
 from kaggle_magics.models.engines.sampling import Logits, Sampler, likeliest, log_probabilities
 from kaggle_magics.models.engines.text import StopStrings
-from kaggle_magics.models.request import Piece, Request, StopReason, TokenProbability, Usage
+from kaggle_magics.models.request import Piece, Progress, Request, StopReason, TokenProbability, Usage
 
 
 class Answering:
@@ -28,7 +28,9 @@ class Answering:
 
         `started`: when the request came (`time.perf_counter`).
         """
-        self.prompt = list(prompt)
+        begun = request.begun or Progress()
+        self.prompt = [*prompt, *begun.tokens]
+        """What is read before the next token: the prompt, and what the answer has already."""
         self.reused = 0
         """Tokens of the prompt that were in memory before; set by whoever reads the prompt."""
         self.reason: StopReason | None = None
@@ -46,6 +48,9 @@ class Answering:
         # The white space between a template's last words and the answer belongs to the template.
         self._before_text = is_chat if request.constraint is None else not request.constraint.keeps_space
         self._generated = 0
+        self._tokens = list(begun.tokens)
+        self._sampler.go_on(begun)
+        self._begun = "".join(self._stops.feed(self._text(self._decoder.feed(token))) for token in begun.tokens)
         self._started = started
         self._first = 0.0
 
@@ -61,10 +66,11 @@ class Answering:
             self.reason = "end"
             return None
         self._generated += 1
+        self._tokens.append(token)
         text = self._text(self._decoder.feed(token))
         if self._logprobs is not None:
             self._told.append(self._probability(token, logits, text))
-        shown = self._stops.feed(text)
+        shown = self._take_begun() + self._stops.feed(text)
         if self._stops.found:
             self.reason = "stop_sequence"
         elif self._sampler.finished:
@@ -75,11 +81,14 @@ class Answering:
 
     def last(self) -> Piece:
         """The last piece, with what was held back, the reason and the usage."""
+        begun = self._take_begun()
         rest = "" if self._stops.found else self._stops.feed(self._text(self._decoder.flush()))
         if self._stops.found:
             self.reason = "stop_sequence"
         rest += self._stops.flush()
-        return Piece(rest, self.reason or "interrupted", self.usage(), self._take_told())
+        progress = Progress(tuple(self._tokens), self._sampler.draws)
+        reason = self.reason or "interrupted"
+        return Piece(begun + rest, reason, self.usage(), self._take_told(), progress=progress)
 
     def failed(self, error: Exception) -> Piece:
         """The last piece of an answer that cannot go on."""
@@ -102,6 +111,10 @@ class Answering:
         own, *others = (float(value) for value in log_probabilities(logits, [token, *best]))
         top = tuple((one, self._model.token_text(one), value) for one, value in zip(best, others, strict=True))
         return TokenProbability(token, self._model.token_text(token), own, top, piece)
+
+    def _take_begun(self) -> str:
+        begun, self._begun = self._begun, ""
+        return begun
 
     def _take_told(self) -> tuple[TokenProbability, ...]:
         told, self._told = tuple(self._told), []

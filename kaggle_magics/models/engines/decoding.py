@@ -258,23 +258,29 @@ class LocalEngine:
         model = self._open()
         rendered = self._render(request)
         prompt = self._encode(rendered)
-        room = self._room(prompt)
+        room = self._room(prompt, request)
         return Answering(request, prompt, model, is_chat=rendered.is_chat, room=room, started=started)
 
     def _encode(self, rendered: Rendered) -> list[int]:
         return self._open().encode(_valid(rendered.text), add_special=not rendered.complete)
 
-    def _room(self, prompt: Sequence[int]) -> int:
+    def _room(self, prompt: Sequence[int], request: Request) -> int:
         """Tokens left for the answer."""
         context = self._facts.context_length
         if not prompt:
             raise OptionError("The prompt is empty.", "Write what the model is to answer.")
-        if len(prompt) >= context:
-            raise OptionError(
-                f"The prompt has {len(prompt)} tokens; the model's context holds {context}, the answer included.",
-                "Shorten the prompt, or load the model with a longer context.",
-            )
-        return context - len(prompt)
+        room = context - len(prompt) - (len(request.begun.tokens) if request.begun else 0)
+        if room > 0:
+            return room
+        if request.begun:
+            raise OptionError("The answer has filled the model's context.", "Load the model with a longer context.")
+        parts = [(self.count_tokens(message.content), message.role) for message in request.messages]
+        longest = ", ".join(f"{count} of the {role} text" for count, role in sorted(parts, reverse=True)[:3])
+        raise OptionError(
+            f"The prompt has {len(prompt)} tokens; the model's context holds {context}, the answer included: "
+            f"at least {1 - room} too many.",
+            f"Cut something ({longest}), or load the model with a longer context.",
+        )
 
     def _read(self, row: Row, prompt: Sequence[int], stop: threading.Event) -> Logits:
         """Read what `row` lacks of a prompt; copies are kept on the way where the memory cannot be cut later."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from kaggle_magics.errors import EngineError
 from kaggle_magics.models.constraint import Matcher
-from kaggle_magics.models.request import Sampling
+from kaggle_magics.models.request import Progress, Sampling
 
 Logits = NDArray[np.float32]
 
@@ -37,6 +37,19 @@ class Sampler:
         self._seen = set(prompt) if sampling.repeat_penalty != 1.0 else set()
         self._random = np.random.default_rng(sampling.seed)
         self._matcher = matcher
+        self.draws = 0
+        """Random numbers drawn until now."""
+
+    def go_on(self, begun: Progress) -> None:
+        """Be where the sampler was that chose these tokens with the same seed."""
+        if self._sampling.repeat_penalty != 1.0:
+            self._seen.update(begun.tokens)
+        if self._matcher is not None:
+            for token in begun.tokens:
+                self._matcher.advance(token)
+        # A uniform double takes one step of PCG64, numpy's default.
+        self._random.bit_generator.advance(begun.draws)  # type: ignore[attr-defined]
+        self.draws = begun.draws
 
     @property
     def finished(self) -> bool:
@@ -90,6 +103,7 @@ class Sampler:
             cumulative = np.cumsum(probabilities)
             if not cumulative[-1] > 0.0:
                 return
+            self.draws += 1
             place = int(np.searchsorted(cumulative, self._random.random() * cumulative[-1], side="right"))
             place = min(place, len(tokens) - 1)
             yield int(tokens[place])

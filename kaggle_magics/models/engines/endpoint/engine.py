@@ -23,7 +23,7 @@ from kaggle_magics.models.engines.endpoint.http import (
     retry_after,
 )
 from kaggle_magics.models.engines.endpoint.many import BrokenOff, many
-from kaggle_magics.models.engines.endpoint.payload import DROPPABLE, payload, prompt_text, response_formats
+from kaggle_magics.models.engines.endpoint.payload import CONTINUING, DROPPABLE, payload, prompt_text, response_formats
 from kaggle_magics.models.engines.endpoint.probabilities import Told
 from kaggle_magics.models.engines.endpoint.reference import EndpointReference, key_for
 from kaggle_magics.models.engines.endpoint.refusals import Refusal, explain, read_refusal
@@ -65,6 +65,7 @@ class EndpointEngine:
         self._client: Client | None = client
         self._at_once = max(1, at_once)
         self._model = self.reference.model or ""
+        self._owner = str(server.models.get(self._model, {}).get("owned_by", "")).casefold()
         self._counter = TokenCounter(client, server.root, self._model)
         self._without: set[str] = set()
         """Parameters that the server turned out not to take, and can do without."""
@@ -95,6 +96,10 @@ class EndpointEngine:
         ]
         return json.dumps(messages, ensure_ascii=False, indent=1)
 
+    def can_continue(self, request: Request) -> bool:
+        """Whether the server goes on with a last turn of the assistant's instead of beginning a new one."""
+        return request.template != "auto" or self._owner in CONTINUING
+
     def count_tokens(self, text: str) -> int:
         """Tokens of a plain text: counted by the server where it has a way to, else an estimate, rather too high."""
         self._open()
@@ -112,7 +117,7 @@ class EndpointEngine:
         """
         client = self._open()
         started = time.perf_counter()
-        path, body = payload(request, self._model)
+        path, body = payload(request, self._model, owner=self._owner)
         forms = response_formats(request.constraint)
         tally, stops, told = _Tally(started), StopStrings(request.sampling.stop), Told()
         reason: StopReason | None = None

@@ -15,7 +15,12 @@ DROPPABLE = frozenset({"stream_options", "seed", "logprobs", "top_logprobs"})
 its probabilities is still one."""
 
 
-def payload(request: Request, model: str) -> tuple[str, dict[str, Any]]:
+CONTINUING = frozenset({"vllm", "sglang", "llamacpp"})
+"""Servers, by what they list as a model's `owned_by`, that can go on with a last turn of the assistant's. The first two
+want to be told (`continue_final_message`); llama-server always does."""
+
+
+def payload(request: Request, model: str, *, owner: str = "") -> tuple[str, dict[str, Any]]:
     """Path below the base address, and body.
 
     Template "auto" leaves the template to the server (`chat/completions`); "none" and named ones send the finished
@@ -25,6 +30,8 @@ def payload(request: Request, model: str) -> tuple[str, dict[str, Any]]:
     body |= sampling_options(request.sampling)
     if request.template == "auto":
         body["messages"] = [{"role": message.role, "content": _content(message)} for message in request.messages]
+        if request.messages[-1:] and request.messages[-1].role == "assistant" and owner in ("vllm", "sglang"):
+            body |= {"continue_final_message": True, "add_generation_prompt": False}
         if request.logprobs is not None:
             body |= {"logprobs": True, "top_logprobs": request.logprobs}
         return "chat/completions", body

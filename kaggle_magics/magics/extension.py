@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import kaggle_magics
 from kaggle_magics.display import escape, formatters
 from kaggle_magics.errors import KaggleMagicsError
-from kaggle_magics.magics import completion
+from kaggle_magics.magics import completion, empty_body
 from kaggle_magics.magics.call import Call
 from kaggle_magics.magics.command import COMMANDS, Command
 from kaggle_magics.magics.registry import commands
@@ -29,6 +29,7 @@ def load(shell: InteractiveShell) -> None:
     _configurables(shell).append(settings)
     formatters.register(shell)
     _register(shell, settings)
+    empty_body.register(shell, lambda: {name for kind, name, _ in _ours(shell) if kind == "cell"})
     if settings.aliases:
         _tell_aliases({}, settings.aliases)
     if (settings.cache, settings.answers, settings.replay) != (True, "", None):
@@ -66,6 +67,7 @@ def _take_back(shell: InteractiveShell) -> None:
         settings.unobserve_all()
         _configurables(shell).remove(settings)
     formatters.unregister(shell)
+    empty_body.unregister(shell)
     _unregister(shell)
 
 

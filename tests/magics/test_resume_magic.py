@@ -13,7 +13,7 @@ def test_a_cell_without_text_goes_on_with_the_last_answer(shell: Any, script: An
     script("one two three four", " three four.")
     shell.run("%%prompt --max-tokens 2\nCount")
     assert "--resume" in outputs[-1]["text/plain"]
-    shell.run("%%prompt --resume --max-tokens 9 -o whole\n")
+    shell.run("%%prompt --resume --max-tokens 9 -o whole")
     assert shell.user_ns["whole"].text == "one two three four."
     for shown in outputs[-1].values():
         assert "one two three four." in shown and "resumed after 2 tokens" in shown

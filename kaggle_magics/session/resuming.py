@@ -102,7 +102,8 @@ def _request(answer: Answer, loaded: LoadedModel, max_tokens: int | None) -> tup
     request = Request(card.messages, sampling, card.template, structure, card.logprobs)
     if not answer.text and not (answer.progress and answer.progress.tokens):
         return request, True
-    if answer.progress is not None and _same(card, card_of(loaded, request)):
+    can_continue = getattr(loaded.engine, "can_continue", lambda request: True)
+    if answer.progress is not None and can_continue(request) and _same(card, card_of(loaded, request)):
         return replace(request, begun=answer.progress), True
     if structure is not None:
         raise OptionError(
@@ -110,11 +111,10 @@ def _request(answer: Answer, loaded: LoadedModel, max_tokens: int | None) -> tup
             "Load it again, or ask anew.",
         )
     request = replace(request, messages=(*card.messages, Message("assistant", answer.text)))
-    can_continue = getattr(loaded.engine, "can_continue", None)
-    if can_continue is not None and not can_continue(request):
+    if not can_continue(request):
         raise OptionError(
-            f"The server of {loaded.name} cannot go on with an answer: it begins a new one.",
-            "Ask again with a higher --max-tokens, or name a --template such as chatml when asking.",
+            f"{loaded.name} ({loaded.facts.engine}) cannot go on with an answer, only begin a new one.",
+            "Ask again with a higher --max-tokens.",
         )
     return request, False
 

@@ -177,7 +177,11 @@ class EncoderDecoderEngine(LocalEngine):
             left.set()
             thread.join()
 
-    def _room(self, prompt: Sequence[int]) -> int:
+    def can_continue(self, request: Request) -> bool:
+        """An answer's beginning is the decoder's, and `generate` always begins one."""
+        return False
+
+    def _room(self, prompt: Sequence[int], request: Request) -> int:
         """Tokens there are for the answer: the prompt takes none of the decoder's."""
         context = self._facts.context_length
         if not prompt:

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from kaggle_magics.errors import EngineError, KaggleMagicsError, OptionError
+from kaggle_magics.generation import table_runner
 from kaggle_magics.generation.table import AnswerTable, TableProgress
 from kaggle_magics.models.request import Request
-from kaggle_magics.session import Session, tables
+from kaggle_magics.session import Session
 from kaggle_magics.testing import ScriptedEngine
 
 pd = pytest.importorskip("pandas")
@@ -66,8 +67,8 @@ def test_each_row_is_asked_with_its_values(session: Session, adopt: Any) -> None
 
 
 def test_many_rows_come_back_in_order(session: Session, adopt: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "AT_ONCE", 7)
-    monkeypatch.setattr(tables, "AT_FIRST", 3)
+    monkeypatch.setattr(table_runner, "AT_ONCE", 7)
+    monkeypatch.setattr(table_runner, "AT_FIRST", 3)
     adopt()
     calls: list[int] = []
     many = session.generate_many
@@ -155,7 +156,7 @@ def test_an_engine_that_breaks_keeps_what_came_before(session: Session, adopt: A
 
 
 def test_where_all_fail_it_ends_early(session: Session, adopt: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "AT_FIRST", 4)
+    monkeypatch.setattr(table_runner, "AT_FIRST", 4)
     engine = adopt(EngineError("No server."))
     table = session.prompt_over("{value}", range(100))
     assert (table.failed, table.left, len(engine.requests)) == (4, 96, 4)
@@ -262,7 +263,7 @@ def test_progress_counts_and_tells_the_rate(session: Session, adopt: Any) -> Non
 
 
 def test_a_model_that_goes_away_in_the_middle(session: Session, adopt: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "AT_FIRST", 2)
+    monkeypatch.setattr(table_runner, "AT_FIRST", 2)
     adopt()
 
     many = session.generate_many

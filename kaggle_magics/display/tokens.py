@@ -39,8 +39,11 @@ def marked(text: str) -> str:
 
 
 def named(text: str) -> str:
-    """A token's text on one line, for titles and lists."""
-    return repr(escape.plain(text))[1:-1] if text.strip() else repr(text)
+    """A token's text on one line, for titles and lists, with a sign for a space at its beginning."""
+    if not text.strip():
+        return repr(text)
+    drawn = repr(escape.plain(text))[1:-1]
+    return f"␣{drawn[1:]}" if drawn.startswith(" ") else drawn
 
 
 def folded(count: int, most: int = MOST_TOKENS) -> tuple[range, range]:
@@ -130,7 +133,8 @@ def _before(tokens: Sequence[TokenProbability], place: int) -> str:
     text = "".join(each.piece or each.text for each in tokens[:place][-_BEFORE:])
     if not text:
         return "(the beginning)"
-    return f"...{named(text[-_BEFORE:])}" if len(text) > _BEFORE else named(text)
+    drawn = repr(escape.plain(text[-_BEFORE:]))[1:-1]
+    return f"...{drawn}" if len(text) > _BEFORE else drawn
 
 
 def _others(token: TokenProbability) -> list[tuple[int, str, float]]:

@@ -17,6 +17,8 @@ Origin = Literal["template", "system", "history", "context", "variable", "text"]
 ORIGINS: tuple[Origin, ...] = get_args(Origin)
 """Where a token comes from: the chat template, the system text, earlier turns, what is put around a person's text
 (attachments, passages, instructions), a value of the notebook's, the person's own text."""
+Spans = tuple[tuple[int, int, str], ...]
+"""Where in a text values of variables stand: (start, end, field)."""
 _SENTINEL = "\ue000{}\ue001"
 _SENTINELS = re.compile("\ue000(\\d+)\ue001")
 
@@ -33,10 +35,10 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """The person's own text, and what of it was filled in: (start, end, field)."""
+    """The person's own text, and what of it was filled in."""
 
     text: str
-    filled: tuple[tuple[int, int, str], ...] = ()
+    filled: Spans = ()
 
 
 @dataclass(frozen=True, slots=True)

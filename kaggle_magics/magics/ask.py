@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kaggle_magics.display.documents import grounded_view, sources_view
+from kaggle_magics.errors import OptionError
 from kaggle_magics.magics.arguments import Parser
 from kaggle_magics.magics.call import Call
 from kaggle_magics.magics.command import command
+from kaggle_magics.magics.dry_run import show_preview
 from kaggle_magics.magics.options import (
     collection_option,
+    dry_run_option,
     mode_option,
     passages_option,
     raw_option,
@@ -18,6 +21,7 @@ from kaggle_magics.magics.options import (
 )
 
 if TYPE_CHECKING:
+    from kaggle_magics.generation.preview import Preview
     from kaggle_magics.rag.answer import GroundedAnswer
 
 
@@ -28,6 +32,7 @@ def _options(parser: Parser) -> None:
     mode_option(parser)
     parser.switch("--extract", help="Give the best sentences word for word, even where a model is loaded.")
     sampling_options(parser)
+    dry_run_option(parser)
     raw_option(parser)
 
 
@@ -42,17 +47,23 @@ def _options(parser: Parser) -> None:
         'answer = %ask "Who approves travel?"',
     ),
 )
-def ask(call: Call) -> GroundedAnswer | None:
+def ask(call: Call) -> GroundedAnswer | Preview | None:
     question = call.text()
     session = call.session
+    where = {name: call.setting(name) for name in ("collection", "passages", "mode")}
+    if call.options.dry_run:
+        if call.options.extract:
+            raise OptionError("--extract asks no model, so there is nothing to see.", "Leave out --dry-run.")
+        return show_preview(
+            call,
+            lambda model: session.preview_ask(question, model=model, spans=call.spans, **where, **call.sampling()),
+        )
     current = session.model(call.options.model) if call.options.model else session.current
     return call.show(
         current.name if current and not call.options.extract else "searching",
         lambda output: session.ask(
             question,
-            collection=call.setting("collection"),
-            passages=call.setting("passages"),
-            mode=call.setting("mode"),
+            **where,
             model=call.options.model,
             extract=call.options.extract,
             on_text=output.text,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from kaggle_magics.display.preview import preview_view
@@ -22,6 +22,10 @@ def dry_run(call: Call, place: Mapping[str, Any]) -> Preview | None:
         if getattr(call.options, name, None) is not None:
             raise OptionError(f"--dry-run shows one prompt, and {flag} is about many.", f"Leave {flag} out.")
     asked = call.prompt() if call.options.over is None else first_prompt(call)
-    session = call.session
-    model = session.model(call.options.model)
-    return call.show(model.name, lambda output: session.preview(asked, model=model.name, **place), preview_view)
+    return show_preview(call, lambda model: call.session.preview(asked, model=model, **place))
+
+
+def show_preview(call: Call, preview: Callable[[str], Preview]) -> Preview | None:
+    """Show what `preview` gives for the name of the call's model."""
+    model = call.session.model(call.options.model).name
+    return call.show(model, lambda output: preview(model), preview_view)

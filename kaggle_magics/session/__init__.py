@@ -7,7 +7,7 @@ everything below it is functions and frozen data. Each part of it is a file of t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from kaggle_magics import extras, memory, wording
@@ -20,6 +20,7 @@ from kaggle_magics.errors import ChainError
 from kaggle_magics.generation.answer import Answer
 from kaggle_magics.generation.conversation import Thread
 from kaggle_magics.generation.history_rows import Asked
+from kaggle_magics.generation.preview import Own, Preview, Spans
 from kaggle_magics.generation.prompt import not_empty
 from kaggle_magics.generation.worker import OnText
 from kaggle_magics.models.loaded import LoadedModel
@@ -132,19 +133,25 @@ class Session(BatchCalls, EvaluatingCalls, LibraryCalls, VerifyingCalls, Documen
         **sampling: Any,
     ) -> CodeAnswer:
         """Have code written: `.code` is only the code, `.checks` what was found without running it."""
-        request = Request.ask(
-            not_empty(task, "task"),
-            system=wording.code_system(language),
-            sampling=Sampling.of(sampling),
-            template=template,
-            filled=filled,
-            cache=cache,
-        )
+        request = replace(_code_request(task, language, template, sampling), filled=filled, cache=cache)
         answer = self.generate(request, model=model, on_text=on_text, on_reasoning=on_reasoning)
         code = extract_code(answer.text, language)
         checks = check_code(code, language)
         made = CodeAnswer(**answer.fields(), code=code, language=language, checks=checks)
         return self._keep(made, Asked("codegen", task))
+
+    def preview_codegen(
+        self,
+        task: str,
+        *,
+        language: str = "Python",
+        model: str | None = None,
+        template: str = "auto",
+        spans: Spans = (),
+        **sampling: Any,
+    ) -> Preview:
+        """What `codegen` would send; `spans` tells where in the task values of variables stand."""
+        return self._preview(_code_request(task, language, template, sampling), Own(task, spans), model=model)
 
     def as_langchain(self, *, model: str | None = None, system: str | None = None, **sampling: Any) -> BaseChatModel:
         """A LangChain chat model on a loaded model (the current one at the time of each call by default)."""
@@ -152,6 +159,15 @@ class Session(BatchCalls, EvaluatingCalls, LibraryCalls, VerifyingCalls, Documen
         from kaggle_magics.interop.langchain import SessionChatModel
 
         return SessionChatModel(session=self, model=model, system=system, sampling=Sampling.of(sampling))
+
+
+def _code_request(task: str, language: str, template: str, sampling: Mapping[str, Any]) -> Request:
+    return Request.ask(
+        not_empty(task, "task"),
+        system=wording.code_system(language),
+        sampling=Sampling.of(sampling),
+        template=template,
+    )
 
 
 _session: Session | None = None

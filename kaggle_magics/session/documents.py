@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from kaggle_magics.generation.history_rows import Asked
+from kaggle_magics.generation.preview import Own, Preview, Spans
 from kaggle_magics.generation.prompt import not_empty
 from kaggle_magics.generation.worker import OnText
-from kaggle_magics.models.request import Filled, Sampling
+from kaggle_magics.models.loaded import LoadedModel
+from kaggle_magics.models.request import Filled, Request, Sampling
 from kaggle_magics.rag.shelf import Shelf
 from kaggle_magics.session.generating import GeneratingCalls
 
@@ -116,10 +118,40 @@ class DocumentCalls(GeneratingCalls):
             sentences = grounded.extractive(question, hits, embedder=self.collection(collection).embedder)
             return self._keep(sentences, Asked("ask", question))
         loaded = self.model(model)
-        request, used = grounded.grounded_request(
-            question, hits, sampling=options, count_tokens=loaded.count_tokens, budget=loaded.facts.context_length
-        )
+        request, used = self._grounded(question, hits, options, loaded)
         request = replace(request, filled=filled, cache=cache)
         asked = Asked("ask", question)
         answer = self.generate(request, model=loaded.name, on_text=on_text, on_reasoning=on_reasoning, asked=asked)
         return self._keep(grounded.finish(answer, used), asked)
+
+    def preview_ask(
+        self,
+        question: str,
+        *,
+        collection: str = "default",
+        passages: int = 5,
+        mode: Mode = "hybrid",
+        where: Mapping[str, Any] | None = None,
+        model: str | None = None,
+        spans: Spans = (),
+        **sampling: Any,
+    ) -> Preview:
+        """What `ask` would send to a model: the passages that fit, then the question. Nothing is evaluated.
+
+        `spans` tells where in the question values of variables stand. Raises `CollectionError` where nothing is found.
+        """
+        options = Sampling.of(sampling)
+        hits = self.search(question, collection=collection, passages=passages, mode=mode, where=where)
+        loaded = self.model(model)
+        request, _ = self._grounded(question, hits, options, loaded)
+        return self._preview(request, Own(question, spans), model=loaded.name)
+
+    def _grounded(
+        self, question: str, hits: Sequence[Hit], options: Sampling, loaded: LoadedModel
+    ) -> tuple[Request, list[Hit]]:
+        """The request for an answer from `hits`, and those that fit."""
+        from kaggle_magics.rag import answer as grounded
+
+        return grounded.grounded_request(
+            question, hits, sampling=options, count_tokens=loaded.count_tokens, budget=loaded.facts.context_length
+        )

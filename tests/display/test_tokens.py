@@ -32,7 +32,7 @@ def test_each_token_has_its_shade_and_its_alternatives() -> None:
     for level in range(5):
         assert shown.html.count(f'class="km-t km-p{level}"') == 2  # the token, and its entry in the legend
     assert "<b>" not in shown.html and "&lt;b&gt;" in shown.html
-    assert "30 %   &quot;x&quot;" in shown.html and "⏎" in shown.html
+    assert "30 %  ␣&quot;x&quot;" in shown.html and "⏎" in shown.html
     for words in ("90 % and more", "50 to 90 %", "20 to 50 %", "5 to 20 %", "below 5 %"):
         assert words in shown.html
     assert "<script" not in shown.html and "title=" in shown.html
@@ -42,7 +42,7 @@ def test_the_places_of_doubt_are_told_in_words() -> None:
     shown = answer_view(answer(token("Lima", 0.9), token(" is", 0.2, (" was", 0.7), (" is", 0.2)), token(".", 1.0)))
     for form in (shown.text, shown.html):
         assert "3 tokens, mean probability 70%, perplexity 1.77, 1 of them not the likeliest" in form
-    assert " was 70 %" in shown.text and "after" in shown.text and "Lima" in shown.text.splitlines()[-3]
+    assert "␣was 70 %" in shown.text and "after" in shown.text and "Lima" in shown.text.splitlines()[-3]
     sure = answer_view(answer(token("Lima", 0.9)))
     assert "least certain" not in sure.text
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kaggle_magics.errors import OptionError
+from kaggle_magics.errors import KaggleMagicsError, OptionError
 
 
 def test_a_cell_shows_origins_and_asks_nothing(shell: Any, script: Any, outputs: Any) -> None:
@@ -64,3 +64,26 @@ def test_what_does_not_go_together(shell: Any, script: Any) -> None:
     with pytest.raises(OptionError, match=r"no option --dry-rum\. Did you mean --dry-run"):
         shell.run("%%prompt --dry-rum\nx")
     assert engine.requests == []
+
+
+def test_asking_documents_shows_the_passages(shell: Any, script: Any, session: Any, no_embedder: None) -> None:
+    engine = script("never")
+    session.ingest({"handbook": "The boiler is mended by Ana. The library opens at nine."})
+    shell.user_ns["what"] = "the boiler"
+    shell.run("%%ask --dry-run -o seen\nWho mends {what} today?")
+    seen = shell.user_ns["seen"]
+    assert seen.counts["variable"] == 2 and seen.counts["text"] == 3 and seen.counts["system"] > 5
+    assert "mended by Ana" in "".join(token.text for token in seen.tokens if token.origin == "context")
+    assert engine.requests == [] and session.last is None
+    with pytest.raises(OptionError, match="--extract asks no model"):
+        shell.run("%%ask --dry-run --extract\nWho?")
+    with pytest.raises(KaggleMagicsError, match="no passages"):
+        shell.run("%%ask --dry-run\nzzz qqq")
+
+
+def test_code_is_shown_with_its_instruction(shell: Any, script: Any) -> None:
+    engine = script("never")
+    shell.run("%%codegen --dry-run --language SQL -o seen\nAll orders")
+    seen = shell.user_ns["seen"]
+    assert "SQL" in "".join(token.text for token in seen.tokens if token.origin == "system")
+    assert seen.counts["text"] == 2 and engine.requests == []

@@ -219,7 +219,7 @@ def _of_regex(regex: Any) -> Structure:
 
     return Structure(
         described={"regex": source},
-        schema={"type": "string", "pattern": f"^(?:{source})$"},
+        schema={"type": "string", "pattern": f"^(?:{source})$" if "|" in source else f"^{source}$"},
         instruction=wording.regex_instruction(regex),
         parse_text=read,
         read=read,

@@ -221,7 +221,8 @@ def test_choices_give_back_what_was_given() -> None:
 def test_expressions_match_the_whole_answer() -> None:
     structure = structure_of(regex=r"^\d{4}$")
     assert structure is not None and structure.value("2024") == "2024" == structure.value('{"answer": "2024"}')
-    assert structure.described == {"regex": r"\d{4}"} and structure.schema["pattern"] == r"^(?:\d{4})$"
+    assert structure.described == {"regex": r"\d{4}"} and structure.schema["pattern"] == r"^\d{4}$"
+    assert structure_of(regex="a|b").schema["pattern"] == "^(?:a|b)$"  # type: ignore[union-attr]
     for text in ("20245", " 2024", "2024\n"):
         with pytest.raises(ValueError, match="does not match"):
             structure.value(text)

@@ -21,6 +21,7 @@ ORIGINS = {
     "bundled": "comes with this package",
     "kaggle": "attached to this notebook",
     "huggingface": "Hugging Face cache",
+    "quantized": "made here by quantising",
     "path": "given path",
 }
 

@@ -117,7 +117,7 @@ def _references(session: Session, words: list[str]) -> Iterable[str]:
     from kaggle_magics.models.find import catalog
     from kaggle_magics.models.find.naming import cased
 
-    found = catalog.newest(catalog.locations())
+    found = catalog.newest([*catalog.locations(), *catalog.quantized()])
     names = {name for location in found for name in (location.name, cased(location))}
     return [*session.aliases, *(name for name in names if not any(mark.isspace() for mark in name))]
 

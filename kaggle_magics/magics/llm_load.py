@@ -102,7 +102,8 @@ def llm_load(call: Call) -> LoadedModel | Choices:
 def _dry_run(call: Call, reference: str | None) -> Choices:
     if is_endpoint(reference):
         raise OptionError("A server's model is not loaded here: there is nothing to plan.", "Leave --dry-run out.")
-    form = {name: getattr(call.options, name) for name in ("quant", "dtype", "context", "device")}
+    names = ("quant", "dtype", "context", "device", "adapter", "allow_pickle")
+    form = {name: getattr(call.options, name) for name in names}
     return Choices(call.session.choices(reference, **form))
 
 

@@ -21,7 +21,7 @@ from kaggle_magics.models.headers.json_file import read_json
 from kaggle_magics.models.kinds import MODULES, Kind, answers_from_an_encoder, kind_of_folder, kind_of_gguf
 
 Format = Literal["safetensors", "gguf", "pickle"]
-Origin = Literal["bundled", "kaggle", "huggingface", "path"]
+Origin = Literal["bundled", "kaggle", "huggingface", "quantized", "path"]
 
 DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I8": "int8", "U8": "uint8",
           "F8_E4M3": "float8_e4m3", "F8_E5M2": "float8_e5m2"}  # fmt: skip

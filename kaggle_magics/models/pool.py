@@ -18,7 +18,7 @@ from kaggle_magics.models.checkpoint import Checkpoint
 from kaggle_magics.models.engines.protocol import Engine
 from kaggle_magics.models.engines.registry import load_engine
 from kaggle_magics.models.find.catalog import list_checkpoints
-from kaggle_magics.models.fit.choices import Choice, choices
+from kaggle_magics.models.fit.choices import Choice, choices, with_options
 from kaggle_magics.models.fit.machine import Machine, this_machine
 from kaggle_magics.models.fit.plan import ENGINES, Plan, make_plan
 from kaggle_magics.models.fit.remedies import explained
@@ -70,7 +70,9 @@ class ModelPool:
     def choices(self, checkpoint: Checkpoint, options: LoadOptions, *, name: str | None = None) -> list[Choice]:
         """Every way to run a checkpoint, with the memory that the model of this name gives back."""
         leaving = self._leaving(self._name(name, checkpoint), swap=False)
-        return choices(
+        if options.adapter is not None:
+            check_adapter(options.adapter, checkpoint)
+        ways = choices(
             checkpoint,
             machine=machine_without(leaving) if leaving else None,
             dtype=options.dtype,
@@ -79,6 +81,7 @@ class ModelPool:
             quant=options.quant,
             siblings=list_checkpoints(),
         )
+        return with_options(ways, adapter=options.adapter, allow_pickle=options.allow_pickle)
 
     def load(
         self,

@@ -92,9 +92,12 @@ class ModelCalls:
         dtype: str | None = None,
         context: int | None = None,
         device: str | None = None,
+        adapter: str | PathLike[str] | None = None,
+        allow_pickle: bool = False,
     ) -> list[Choice]:
         """Every way to run this model on this machine, `taken` where `load` with these options would take it."""
-        return self._pool.choices(self._resolve(reference), LoadOptions(quant, dtype, context, device))
+        options = LoadOptions(quant, dtype, context, device, self._adapter(adapter, None), allow_pickle)
+        return self._pool.choices(self._resolve(reference), options)
 
     def load(
         self,

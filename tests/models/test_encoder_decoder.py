@@ -136,7 +136,9 @@ def test_it_streams_and_stops_within_a_token(
 def test_it_says_nothing_of_its_own(
     model_of: Callable[[str], Path], open_engine: Callable[..., Engine], ask: Any, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    ask(open_engine(model_of("Bart")), PROMPT, max_tokens=25)
+    engine = open_engine(model_of("Bart"))
+    capfd.readouterr()
+    ask(engine, PROMPT, max_tokens=25)
     assert capfd.readouterr() == ("", "")
 
 

@@ -1,4 +1,4 @@
-"""Where models lie on this machine: Kaggle's input tree, Hugging Face's and kagglehub's caches, and the bundled one.
+"""Where models lie on this machine: Kaggle's input tree, several caches (ours, too), and the bundled one.
 
 Kaggle mounts a model at `models/<owner>/<model>/<framework>/<variation>/<version>`, in older forms at the same path
 under `m/` or without an owner, and a dataset at `datasets/<owner>/<slug>` or `<slug>`; the model's files often lie a
@@ -23,6 +23,9 @@ from kaggle_magics.models.kinds import Kind
 
 POCKET = Path(__file__).parent.parent / "pocket"
 """The bundled model's folder."""
+
+QUANTIZED = "quantized"
+"""The folder in our own cache that holds a folder for each result of quantising."""
 
 _FRAMEWORKS = {
     "transformers", "pytorch", "gguf", "ggml", "keras", "tensorflow1", "tensorflow2", "flax", "jax", "gemmacpp", "vllm",
@@ -55,7 +58,8 @@ class Location:
 def read_all() -> list[tuple[Location, Checkpoint | CheckpointError]]:
     """Every model at hand, newest version of each, with its facts or why it cannot be used.
 
-    Attached before cached before bundled; in each, generators before other kinds, larger before smaller, damaged last.
+    Attached before cached before made here before bundled; in each, generators before other kinds, larger before
+    smaller, damaged last.
     """
     order = get_args(Kind)
 
@@ -67,7 +71,7 @@ def read_all() -> list[tuple[Location, Checkpoint | CheckpointError]]:
 
     return [
         entry
-        for group in (attached(), cached(), bundled())
+        for group in (attached(), cached(), quantized(), bundled())
         for entry in sorted(((location, _read(location)) for location in newest(group)), key=rank)
     ]
 
@@ -147,6 +151,19 @@ def framework_of(handle: str) -> str | None:
 def cached() -> list[Location]:
     """What lies in Hugging Face's and kagglehub's caches, every version."""
     return [*_hugging_face(), *_with_versions(_kagglehub())]
+
+
+def quantized() -> list[Location]:
+    """What `%llm_quantize` and `--quant` have made and kept, the latest first; of equal names only that one."""
+    try:
+        files = [(file.stat().st_mtime, file) for file in (environment.cache_dir() / QUANTIZED).glob("*/*.gguf")]
+    except OSError:
+        return []
+    found: dict[str, Location] = {}
+    for _, file in sorted(files, reverse=True):
+        name = gguf_name(file)
+        found.setdefault(name, Location(file, name, name, "quantized", None))
+    return list(found.values())
 
 
 def bundled() -> list[Location]:

@@ -135,7 +135,10 @@ def _at(path: Path) -> Checkpoint:
 
 def _named(text: str, path: Path, kind: Kind | None) -> Checkpoint:
     locations = catalog.locations()
-    found = chosen(text, locations)
+    if not (found := chosen(text, locations)):
+        # What was made of a model bears its name, and must not stand in the model's way.
+        locations = [*catalog.quantized(), *locations]
+        found = chosen(text, locations)
     if kind is not None and found and (len(found) > 1 or _kind_of(found[0]) not in (kind, None)):
         # The name may be a whole name of something else, and a part of the name of what is asked for.
         near = [location for location in locations if location in found or mentions(text, location)]

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from kaggle_magics.errors import OptionError
 from kaggle_magics.extras import install_line, installed
@@ -80,6 +81,27 @@ def choices(
     return known
 
 
+def with_options(ways: Sequence[Choice], *, adapter: Path | None, allow_pickle: bool) -> list[Choice]:
+    """The ways that are left beside these options, their lines with them.
+
+    An adapter is for the engine it was made for. Pickled weights are taken by none before they are allowed, and each
+    line says how.
+    """
+    left = []
+    for way in ways:
+        if adapter is not None and (adapter.suffix.lower() == ".gguf") != (way.plan.engine == "llama.cpp"):
+            continue
+        words, plan, why, taken = [way.command], replace(way.plan, adapter=adapter), way.why, way.taken
+        if adapter is not None:
+            words.append(f'--adapter "{adapter}"' if " " in str(adapter) else f"--adapter {adapter}")
+        if plan.checkpoint.format == "pickle":
+            words.append("--allow-pickle")
+            if not allow_pickle:
+                taken, why = False, "; ".join(part for part in (why, "reads pickles, which can run any code") if part)
+        left.append(replace(way, command=" ".join(words), plan=plan, why=why, taken=taken))
+    return left
+
+
 def _taken(
     ways: Sequence[Choice],
     checkpoint: Checkpoint,
@@ -126,6 +148,8 @@ def gguf_siblings(checkpoint: Checkpoint, others: Sequence[Checkpoint]) -> list[
         other
         for other in others
         if other.path != checkpoint.path
+        # What was made here is found by what it was made of, so that it is never that of earlier weights.
+        and other.origin != "quantized"
         and "gguf" in (other.format, checkpoint.format)
         and other.kind == checkpoint.kind
         and _same_shape(other, checkpoint)

@@ -15,6 +15,7 @@ from pathlib import Path
 from kaggle_magics.environment import cache_dir
 from kaggle_magics.errors import CheckpointError, OptionError
 from kaggle_magics.models.checkpoint import Checkpoint, read_checkpoint
+from kaggle_magics.models.find.catalog import QUANTIZED
 from kaggle_magics.models.fit.machine import this_machine
 from kaggle_magics.models.headers.gguf import read_header
 from kaggle_magics.models.quantize.agreement import (
@@ -141,7 +142,7 @@ def target_of(checkpoint: Checkpoint, to: str, path: str | os.PathLike[str] | No
     """Where a result goes: the file `path`, a file in the folder `path`, or one in the cache."""
     file = f"{_file_name(checkpoint.name)}-{to.upper()}.gguf"
     if path is None:
-        return cache_dir() / "quantized" / key[:16] / file
+        return cache_dir() / QUANTIZED / key[:16] / file
     given = Path(os.path.expanduser(os.fspath(path))).absolute()
     return given if given.suffix.lower() == ".gguf" and not given.is_dir() else given / file
 
@@ -233,7 +234,7 @@ def _is_result(file: Path, key: str, size: int) -> bool:
 
 def _notes_of(job: Job, file: Path) -> Path:
     """Where a result's facts are kept: in the cache, so that a folder named with --path holds the model alone."""
-    folder = cache_dir() / "quantized" / job.key[:16]
+    folder = cache_dir() / QUANTIZED / job.key[:16]
     folder.mkdir(parents=True, exist_ok=True)
     return folder / f"{hashlib.sha256(os.fsencode(file)).hexdigest()[:16]}.json"
 

@@ -16,6 +16,7 @@ from kaggle_magics.display.bundle import View, join
 from kaggle_magics.display.stream import Show, open_show
 from kaggle_magics.errors import OptionError
 from kaggle_magics.generation.prompt import Prompt
+from kaggle_magics.generation.waiting import Tell, telling
 from kaggle_magics.interpolation import Template, interpolate
 from kaggle_magics.magics import attaching, saved
 from kaggle_magics.magics.arguments import split
@@ -34,6 +35,18 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 _VARIABLE = re.compile(r"\$([A-Za-z_]\w*)$")
+
+
+def _print_once() -> Tell:
+    """Waiting in line told as a line of text: once."""
+    said: list[str] = []
+
+    def tell(waits: str | None) -> None:
+        if waits is not None and not said:
+            said.append(waits)
+            print(waits.rpartition(" (")[0])
+
+    return tell
 
 
 def _warn(text: str) -> None:
@@ -219,7 +232,8 @@ class Call:
         `draw` is the finished output; `rest` what of it follows below text that a terminal has already written.
         """
         if not self.is_cell:
-            result = work(Show())
+            with telling(_print_once()):
+                result = work(Show())
             self.store(result)
             for hint in (fields_note((), self.missing), *self.notes):
                 if hint:
@@ -229,7 +243,8 @@ class Call:
             if self.before:
                 output.part_done(join("before", self.before))
             output.begin(label)
-            result = work(output)
+            with telling(lambda waits: output.progress(label if waits is None else waits)):
+                result = work(output)
             self.store(result)
             hint = join("hints", [fields_note(self._from_notebook(), self.missing), *self.notes])
             output.finish(join("result", [*self.before, draw(result), hint]), rest=join("rest", [rest(result), hint]))

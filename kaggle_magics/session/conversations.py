@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from weakref import WeakValueDictionary
 
 from kaggle_magics.errors import HistoryError, OptionError
 from kaggle_magics.generation.answer import Answer, InThread
 from kaggle_magics.generation.conversation import Fitted, Thread, Threads, Turn, TurnKey, fit, says_nothing
 from kaggle_magics.generation.history_rows import Asked, HistoryEntry
 from kaggle_magics.generation.prompt import Prompt
+from kaggle_magics.generation.waiting import in_line, shortened
 from kaggle_magics.models.loaded import LoadedModel
 from kaggle_magics.session.generating import GeneratingCalls, OnText
 
@@ -24,6 +26,7 @@ class ConversationCalls(GeneratingCalls):
     def _forget_threads(self) -> None:
         self.threads: Threads = Threads(self._end_thread)
         """The conversations by name."""
+        self._unanswered: WeakValueDictionary[str, Thread] = WeakValueDictionary()
 
     def _end_thread(self, name: str) -> None:
         if self.recording:
@@ -55,7 +58,11 @@ class ConversationCalls(GeneratingCalls):
         except HistoryError:
             # The conversation begins anew; what is wrong is said when its first turn cannot be kept.
             return None
-        return Thread(name, turns) if turns else None
+        return self._unanswered.setdefault(name, Thread(name, turns)) if turns else None
+
+    def _thread_to_ask(self, name: str) -> Thread:
+        """A conversation that is known, or a new one: the same for all who ask in it before it has a first answer."""
+        return self._known_thread(_name(name)) or self._unanswered.setdefault(name, Thread(name))
 
     def _converse(
         self,
@@ -74,8 +81,8 @@ class ConversationCalls(GeneratingCalls):
         before its first word adds nothing either.
         """
         loaded = self.model(model)
-        thread = self._known_thread(_name(name)) or Thread(name)
-        with thread.lock:
+        thread = self._thread_to_ask(name)
+        with in_line(thread.lock, f"thread {name}", f"the answer to {shortened(prompt.text)}"):
             before = [] if new else thread.before(key)
             fitted = _fitted(prompt, thread, before, loaded, new=new)
             place = InThread(

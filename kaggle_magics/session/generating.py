@@ -17,6 +17,7 @@ from kaggle_magics.generation.history_rows import Asked
 from kaggle_magics.generation.preview import Own, Preview, preview_of
 from kaggle_magics.generation.running import Recalled, Running, answer_of, failed
 from kaggle_magics.generation.structure import structured
+from kaggle_magics.generation.waiting import in_line, shortened
 from kaggle_magics.generation.worker import Generation, TableGeneration, Worker
 from kaggle_magics.generation.worker import OnText as OnText
 from kaggle_magics.models.loaded import LoadedModel
@@ -120,7 +121,7 @@ class GeneratingCalls(RecordingCalls):
                 came(piece[0])
 
         if left:
-            with self._alone(loaded, table):
+            with self._alone(loaded, table, f"a table of {len(left)} rows"):
                 table.run(shown)
         if table.stopped and on_stop is not None:
             on_stop()
@@ -163,7 +164,7 @@ class GeneratingCalls(RecordingCalls):
             self._note(kept)
             return
         generation = Generation(loaded.engine, complete)
-        with self._alone(loaded, generation):
+        with self._alone(loaded, generation, f"the answer to {shortened(request.messages[-1].content)}"):
             yield (running := Running(loaded, complete, generation))
         if generation.stop_reason is not None:
             self.answers.keep(slot, self._note(running.answer()))
@@ -174,17 +175,19 @@ class GeneratingCalls(RecordingCalls):
         return preview_of(loaded, _complete(request, loaded), own, left_out=left_out)
 
     @contextmanager
-    def _alone(self, loaded: LoadedModel, work: Worker[Any]) -> Iterator[None]:
-        with loaded.lock:
-            self._running.add(work)
-            try:
-                yield
-            except DoesNotFit as error:
-                trouble = error
-            else:
-                return
-            finally:
-                self._running.discard(work)
+    def _alone(self, loaded: LoadedModel, work: Worker[Any], what: str = "an answer") -> Iterator[None]:
+        """Alone on a model: whoever comes second waits in line, and `stop` reaches who waits too."""
+        self._running.add(work)
+        try:
+            with in_line(loaded.lock, loaded.name, what):
+                try:
+                    yield
+                except DoesNotFit as error:
+                    trouble = error
+                else:
+                    return
+        finally:
+            self._running.discard(work)
         raise self._pool.out_of_memory(loaded, trouble)
 
     def _note(self, answer: Answer) -> Answer:

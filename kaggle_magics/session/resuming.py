@@ -13,6 +13,7 @@ from kaggle_magics.generation.conversation import Thread, Turn
 from kaggle_magics.generation.history_rows import Asked
 from kaggle_magics.generation.running import card_of
 from kaggle_magics.generation.structure import structure_of
+from kaggle_magics.generation.waiting import in_line
 from kaggle_magics.models.loaded import LoadedModel
 from kaggle_magics.models.request import Message, Request
 from kaggle_magics.session.conversations import ConversationCalls
@@ -72,7 +73,10 @@ class ResumingCalls(ConversationCalls):
         )
         if not exact and on_text and answer.text:
             on_text(answer.text)
-        with conversation.lock if conversation else nullcontext():
+        line = (
+            in_line(conversation.lock, f"thread {conversation.name}", "its answer") if conversation else nullcontext()
+        )
+        with line:
             whole = self.generate(
                 request,
                 model=loaded.name,

@@ -98,6 +98,9 @@ def answer_table_footer(answers: AnswerTable) -> View:
         warnings.append(note(f"Ended early: whatever was asked failed. {_short(run.gave_up, _REASON)}", warn=True))
     elif failed == len(answers):
         warnings.append(note("Every row failed.", warn=True))
+    if cut := sum(row.done and row.stop_reason == "length" for row in answers):
+        most = run.sampling.max_tokens
+        warnings.append(note(f"{cut:,} of {done:,} answers were cut off at max_tokens {most}.", warn=True))
     if left and run.source:
         warnings.append(note(f"{left:,} of {len(answers):,} rows have no reply in {run.source}.", warn=True))
     elif left:
@@ -143,7 +146,9 @@ def _columns(answers: AnswerTable) -> list[object]:
 def _outcome(row: RowAnswer) -> str:
     if row.error:
         return f"failed: {_short(row.error, _ANSWER)}"
-    return "left" if row.left else _short(row.text, _ANSWER)
+    if row.left:
+        return "left"
+    return f"{_short(row.text, _ANSWER)} [cut off]" if row.stop_reason == "length" else _short(row.text, _ANSWER)
 
 
 def _tokens(row: RowAnswer) -> str:

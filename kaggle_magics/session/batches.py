@@ -53,7 +53,7 @@ class BatchCalls(TableCalls):
         knows; no model need be loaded. Rows that cannot be asked are left out. The same file again is left as it is;
         another one is only replaced with `overwrite`. Raises `OptionError`.
         """
-        prompt = Prompt.of(text, **options)
+        prompt = self._prompt_of(text, model if model in self.loaded else None, options)
         target = Path(path).expanduser()
         served = self._served(model)
         kind, requests = self._requests(prompt, rows, n, namespace, name)
@@ -85,7 +85,7 @@ class BatchCalls(TableCalls):
         Rows without a reply are left. Raises `OptionError` where the replies are to other prompts: the rows were
         sorted, or the prompt changed, since.
         """
-        prompt = Prompt.of(text, **options)
+        prompt = self._prompt_of(text, None, options)
         source = Path(path).expanduser()
         replies = batch_file.read(source)
         kind, requests = self._requests(prompt, rows, n, namespace, name)

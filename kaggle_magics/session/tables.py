@@ -56,7 +56,7 @@ class TableCalls(PromptingCalls):
         Raises `OptionError` before anything is asked: a field that nothing fills, a prompt without a column, no rows.
         """
         table = rows_of(rows, name=name)
-        asked = Prompt.of(text, **options)
+        asked = self._prompt_of(text, model, options)
         if again:
             asked = replace(asked, cache=False)
         prompt = RowPrompt.of(asked, table, namespace or {}, name=name)
@@ -86,7 +86,7 @@ class TableCalls(PromptingCalls):
         alone. After the stop button those that had begun are there. Raises `OptionError` for more than one answer at
         temperature 0, where all are the same, and `EngineError` when none could be given.
         """
-        prompt = Prompt.of(text, **options)
+        prompt = self._prompt_of(text, model, options)
         check_several(n, prompt.sampling)
         requests = seeded(prompt.request(), n)
         started = time.perf_counter()
@@ -108,6 +108,14 @@ class TableCalls(PromptingCalls):
         if answers:
             self._keep(answers[-1])
         return answers
+
+    def _prompt_of(self, text: str | Prompt, model: str | None, options: dict[str, Any]) -> Prompt:
+        """The prompt that `prompt` would make of the same arguments, `attach` and `attach_tokens` among them."""
+        attach, tokens = options.pop("attach", None), options.pop("attach_tokens", None)
+        prompt = Prompt.of(text, **options)
+        if attach is None:
+            return prompt
+        return replace(prompt, attached=self.describe(attach, tokens=tokens, model=model))
 
 
 def seeded(request: Request, n: int) -> list[Request]:

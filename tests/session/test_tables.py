@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from kaggle_magics.display.tables import answer_table_view
 from kaggle_magics.errors import EngineError, KaggleMagicsError, OptionError
 from kaggle_magics.generation import table_runner
 from kaggle_magics.generation.table import AnswerTable, TableProgress
@@ -309,3 +310,23 @@ def test_what_is_kept_on_disk_is_known_and_again_asks_all_the_same(
     session.load("pocket")
     assert run() == (0, 2)
     assert run(again=True) == (2, 0)
+
+
+def test_what_was_cut_off_is_told_and_kept(session: Session, adopt: Any) -> None:
+    adopt("one two three", "one")
+    table = session.prompt_over("{value}", ["a", "b"], max_tokens=2)
+    assert [(row.text, row.stop_reason, row.done) for row in table] == [
+        ("one two", "length", True),
+        ("one", "end", True),
+    ]
+    view = answer_table_view(table)
+    assert "one two [cut off]" in view.text and "1 of 2 answers were cut off at max_tokens 2." in view.text
+
+
+def test_things_are_attached_to_every_row(session: Session, adopt: Any) -> None:
+    engine = adopt()
+    session.prompt_over("Rate {value}", ["a", "b"], attach={"notes": pd.DataFrame({"length": [1, 2]})})
+    assert all(
+        "length" in text and text.rstrip().endswith(f"Rate {row}")
+        for text, row in zip(asked(engine), "ab", strict=True)
+    )

@@ -6,6 +6,7 @@ import itertools
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from pathlib import PurePath
 from typing import Any
 
 from kaggle_magics.errors import OptionError
@@ -69,7 +70,7 @@ def variants(axes: Mapping[str, Sequence[Any]], prompt: Prompt) -> list[tuple[Va
     greedy: set[tuple[Any, ...]] = set()
     for point in itertools.product(*named.values()):
         settings = dict(zip(named, point, strict=True))
-        label = ", ".join(_worded(name, value) for name, value in settings.items() if len(named[name]) > 1)
+        label = ", ".join(_worded(name, value, named[name]) for name, value in settings.items() if len(named[name]) > 1)
         variant = Variant(settings.pop("model", None), settings.pop("quant", None), settings, label)
         asked = variant.of(prompt)
         if asked.sampling.temperature == 0 and "seed" in settings:
@@ -107,7 +108,16 @@ def _checked(axes: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
     return named
 
 
-def _worded(name: str, value: Any) -> str:
+def _worded(name: str, value: Any, values: Sequence[Any]) -> str:
     if name == "model":
-        return str(value)
+        return _short(value, values)
     return f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
+
+
+def _short(model: Any, models: Sequence[Any]) -> str:
+    """A path by its last part, where that tells it from the others."""
+    text = str(model)
+    if not (text.startswith(("/", "./", "../", "~")) or isinstance(model, PurePath)):
+        return text
+    same = [other for other in models if PurePath(str(other)).name == PurePath(text).name]
+    return PurePath(text).name if len(same) == 1 else text

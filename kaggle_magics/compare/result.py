@@ -70,6 +70,7 @@ class Compared:
             "tokens_per_second": usage.tokens_per_second or None if usage else None,
             "seconds_to_first_token": usage.seconds_to_first_token if usage else None,
             "seconds": usage.seconds if usage else None,
+            "from_cache": self.answer.from_cache if self.answer else None,
             "seconds_to_load": self.seconds_to_load,
             "memory_bytes": self.memory_bytes,
             "planned_bytes": self.planned_bytes,

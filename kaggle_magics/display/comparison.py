@@ -58,6 +58,9 @@ def figures_view(found: Comparison) -> View:
         explained = note(
             "same: share of the other answers that are equal. agreement: mean ROUGE-L F1 of the words with the others."
         )
+    if any(answer.from_cache for answer in found.answers):
+        kept = note("Some answers were kept from an earlier time: their times are of then. --no-cache asks again.")
+        explained = join("notes", [explained, kept])
     return join("figures", [figures, explained, *(note(text) for text in found.notes)])
 
 

@@ -64,6 +64,8 @@ class LoadedModel:
     """What of the notebook's it runs on, such as "a transformers model": that memory is not ours to free."""
     things: tuple[Any, ...] | None = field(default=None, repr=False)
     """The objects that were adopted."""
+    asked: Mapping[str, Any] = field(default_factory=dict)
+    """What its load was asked for by name, "reference" among it, in JSON's own types; empty where it was adopted."""
     wanted_context: int | None = None
     wanted: Wanted | None = None
     by_default: bool = False

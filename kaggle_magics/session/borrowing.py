@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from os import PathLike
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from kaggle_magics.errors import OptionError
@@ -48,12 +48,17 @@ class Borrowing:
                 raise OptionError("A server decides itself how its model runs.", "Leave quant out.")
             name = self._free(reference.rpartition("#")[2] or "server")
             return self._remember(self._session.load(reference, name=name, on_progress=self._on_progress)), name
-        checkpoint = self._session.fetch(reference, on_progress=self._on_progress)
-        for model in self._session.loaded.values():
-            if model.checkpoint and model.checkpoint.path == checkpoint.path and _runs_as(model, quant or "none"):
-                return model, model.name
-        name = self._free(f"{checkpoint.name}-{quant}" if quant and quant != "none" else checkpoint.name)
-        return self._load(checkpoint.path, name, LoadOptions(quant=quant)), checkpoint.name
+        if self._session.answers.replay:
+            called = PurePath(reference).name
+        else:
+            checkpoint = self._session.fetch(reference, on_progress=self._on_progress)
+            for model in self._session.loaded.values():
+                same = model.checkpoint is not None and model.checkpoint.path == checkpoint.path
+                if same and _runs_as(model, quant or "none"):
+                    return model, model.name
+            called = checkpoint.name
+        name = self._free(f"{called}-{quant}" if quant and quant != "none" else called)
+        return self._load(reference, name, LoadOptions(quant=quant)), called
 
     def load(self, path: PathLike[str], options: LoadOptions) -> LoadedModel:
         """A model of one's own, loaded like this. Errors as `Session.load`."""
@@ -109,28 +114,37 @@ class Borrowing:
 
     def _in_other_weights(self, model: LoadedModel, quant: str) -> LoadedModel:
         """A loaded model's files once more, as it was loaded but for its quantisation."""
-        if model.checkpoint is None or model.adopted:
+        if "reference" not in model.asked or is_endpoint(model.asked["reference"]):
             raise OptionError(f"{model.name} was not loaded from files: it runs as it is.", "Leave quant out.")
         given = model.wanted.options if model.wanted else LoadOptions()
+        adapter = model.asked.get("adapter")
         options = LoadOptions(
-            quant, None, given.context, given.device, given.adapter, given.allow_pickle, given.trust_remote_code
+            quant,
+            context=model.asked.get("context"),
+            device=model.asked.get("device"),
+            adapter=Path(adapter) if adapter else None,
+            allow_pickle=given.allow_pickle,
+            trust_remote_code=given.trust_remote_code,
         )
-        fresh = self._load(model.checkpoint.path, self._free(f"{model.name}-{quant}"), options)
+        fresh = self._load(model.asked["reference"] or None, self._free(f"{model.name}-{quant}"), options)
         fresh.template = model.template
         return fresh
 
-    def _load(self, path: PathLike[str], name: str, options: LoadOptions) -> LoadedModel:
+    def _load(self, reference: str | PathLike[str] | None, name: str, options: LoadOptions) -> LoadedModel:
+        if not self._session.answers.replay:
+            self._make_room(reference, name, options)
+        given: dict[str, Any] = {part: getattr(options, part) for part in LoadOptions.__dataclass_fields__}
+        return self._remember(self._session.load(reference, name=name, on_progress=self._on_progress, **given))
+
+    def _make_room(self, reference: str | PathLike[str] | None, name: str, options: LoadOptions) -> None:
         pool = self._session._pool
-        leaving = in_the_way(pool, self._session._resolve(path), options)
+        leaving = in_the_way(pool, self._session._resolve(reference), options)
         if leaving:
             if self._on_progress is not None:
-                self._on_progress(
-                    f"Unloading {', '.join(model.name for model in leaving)} for a while: {name} needs room"
-                )
+                names = ", ".join(model.name for model in leaving)
+                self._on_progress(f"Unloading {names} for a while: {name} needs room")
             self._aside += leaving
             stand_aside(pool, leaving)
-        given: dict[str, Any] = {part: getattr(options, part) for part in LoadOptions.__dataclass_fields__}
-        return self._remember(self._session.load(path, name=name, on_progress=self._on_progress, **given))
 
     def _remember(self, model: LoadedModel) -> LoadedModel:
         if model.name not in self._order:
@@ -147,6 +161,10 @@ class Borrowing:
 
 def _runs_as(model: LoadedModel, quant: str) -> bool:
     """Whether a loaded model's weights are what `quant` asks for."""
-    if model.plan is None:
+    if model.plan is not None:
+        found = model.plan.quant or model.plan.convert_to
+    elif "reference" in model.asked:
+        found = model.asked.get("quant")
+    else:
         return False
-    return (model.plan.quant or model.plan.convert_to or "none") == (checked(quant) or "none")
+    return (checked(found) or "none") == (checked(quant) or "none")

@@ -136,7 +136,9 @@ class ModelCalls:
             check_name(template)
         asked = as_asked(reference, quant=quant, dtype=dtype, context=context, device=device, adapter=adapter)
         if self.answers.replay:
-            return self._pool.put(self.answers.stand_in(asked, name=name, template=template), swap=swap)
+            model = self._pool.put(self.answers.stand_in(asked, name=name, template=template), swap=swap)
+            model.asked = asked
+            return model
         reference = self.server_of(reference)
         if is_endpoint(reference):
             if quant or dtype or device or adapter or allow_pickle or trust_remote_code:
@@ -158,6 +160,7 @@ class ModelCalls:
             )
         model.template = template or model.template
         model.identity = model.identity or identify(model)
+        model.asked = asked
         self.answers.keep_load(asked, model)
         return model
 

@@ -203,3 +203,23 @@ def test_what_fits_nowhere_is_a_row_that_says_so(
     found = session.compare("x", models=[second, "a"])
     assert "needs" in str(found[0].error) and found[1].text == "fine"
     assert list(session.loaded) == ["a"]
+
+
+@pytest.mark.gguf
+def test_a_comparison_is_replayed_without_its_models(
+    session: Session, second: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KAGGLE_MAGICS_ANSWERS", str(tmp_path / "answers"))
+    session.load(POCKET, name="first")
+    asked: dict[str, Any] = {"models": ["first", second], "quant": ["none", "q8_0"], "max_tokens": 20}
+    found = session.compare("What is the capital of Peru?", **asked)
+    assert [row.error for row in found] == [None] * 4
+    session.close()
+    second.unlink()
+    again = Session()
+    again.answers.replay = True
+    again.load(POCKET, name="first")
+    replayed = again.compare("What is the capital of Peru?", **asked)
+    assert [(row.title, row.text) for row in replayed] == [(row.title, row.text) for row in found]
+    assert all(answer.from_cache for answer in replayed.answers) and list(again.loaded) == ["first"]
+    again.close()

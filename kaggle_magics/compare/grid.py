@@ -82,6 +82,14 @@ def variants(axes: Mapping[str, Sequence[Any]], prompt: Prompt) -> list[tuple[Va
     return found
 
 
+def seeds_of(seeds: int | Sequence[int]) -> list[int]:
+    """A number N means 1 to N. Raises `OptionError` where there are none."""
+    found = list(range(1, seeds + 1)) if isinstance(seeds, int) else list(seeds)
+    if not found:
+        raise OptionError("seeds must be at least 1." if isinstance(seeds, int) else "The list of seeds is empty.")
+    return found
+
+
 def by_seat(found: Sequence[tuple[Variant, Prompt]], first: Iterable[str | None]) -> list[list[int]]:
     """The variants' indices, those of one loaded model together, models that are loaded (`first`) before others."""
     seats: dict[tuple[str | None, str | None], list[int]] = {}

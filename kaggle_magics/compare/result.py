@@ -85,7 +85,8 @@ class Comparison(list[Compared]):
 
     def __init__(self, rows: Iterable[Compared], *, notes: Sequence[str] = ()) -> None:
         found = list(rows)
-        figures = agreement([row.text if row.answer else None for row in found])
+        # The beginning of an answer would say nothing about how alike the answers are.
+        figures = agreement([None if row.stop_reason in ("interrupted", "error") else row.text for row in found])
         super().__init__(replace(row, same=s, agreement=a) for row, (s, a) in zip(found, figures, strict=True))
         self.notes = tuple(notes)
         """What happened to loaded models meanwhile, and what was left out."""

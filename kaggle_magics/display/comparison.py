@@ -50,7 +50,8 @@ def figures_view(found: Comparison) -> View:
     """What each variant cost, how it agrees with the others, and what happened meanwhile."""
     columns = [(name, cell) for name, cell in _COLUMNS.items() if any(cell(row) is not None for row in found)]
     rows = [[cell(row) for _, cell in columns] for row in found]
-    figures = table(f"{len(found)} variants", [name for name, _ in columns], rows, numbers=_NUMBERS)
+    caption = f"{len(found)} variant{'s' * (len(found) != 1)}"
+    figures = table(caption, [name for name, _ in columns], rows, numbers=_NUMBERS)
     # A page does not scroll sideways for a wide table.
     figures = View("figures", f'<div class="km-scroll">{figures.html}</div>', figures.markdown, figures.text)
     explained = None

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from kaggle_magics.compare.expectations import Expectation, parse
+from kaggle_magics.compare.grid import seeds_of
 from kaggle_magics.errors import OptionError, did_you_mean
 from kaggle_magics.magics.arguments import Parser, several, variable, whole
 from kaggle_magics.magics.call import Call
@@ -13,7 +14,6 @@ from kaggle_magics.magics.cases import demand_options, evaluate, file_option, sh
 from kaggle_magics.magics.command import command
 from kaggle_magics.magics.options import output_option, raw_option, text_argument
 from kaggle_magics.magics.typed_names import typed_schema
-from kaggle_magics.session.expecting import seeds_of
 
 if TYPE_CHECKING:
     from kaggle_magics.compare.verdicts import Verdicts

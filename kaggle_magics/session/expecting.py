@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kaggle_magics.compare.expectations import Checking, Expectation, Outcome, parse
+from kaggle_magics.compare.grid import seeds_of
 from kaggle_magics.compare.result import Compared, Comparison
 from kaggle_magics.compare.verdicts import Verdict, Verdicts
 from kaggle_magics.errors import KaggleMagicsError, OptionError, did_you_mean
@@ -181,14 +182,6 @@ def _checks(
     if answer is None:
         return tuple((each, Outcome(False, error or "")) for each in expectations)
     return tuple((each, each.of(answer, checking)) for each in expectations)
-
-
-def seeds_of(seeds: int | Sequence[int]) -> list[int]:
-    """A number N means 1 to N. Raises `OptionError` where there are none."""
-    found = list(range(1, seeds + 1)) if isinstance(seeds, int) else list(seeds)
-    if not found:
-        raise OptionError("seeds must be at least 1." if isinstance(seeds, int) else "The list of seeds is empty.")
-    return found
 
 
 def _again(answer: Answer, seed: int) -> Request:

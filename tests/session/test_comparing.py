@@ -80,6 +80,7 @@ def test_a_stop_keeps_what_is_done(session: Session) -> None:
     assert [row.stop_reason for row in found] == ["end", "interrupted", "interrupted"]
     assert found[0].text == "one two three four" and found[1].text.startswith("one") and found[2].answer is None
     assert found.notes == ("Stopped: what was done until then was kept.",)
+    assert [row.agreement for row in found] == [None] * 3, "the beginning of an answer is not compared"
     assert session.prompt("again").text
 
 

@@ -47,6 +47,11 @@ def render(
     check_name(request.template)
     given = {"tools": tools, "documents": documents, **(variables or {})}
     continues = bool(request.messages) and request.messages[-1].role == "assistant"
+    if any(message.images for message in request.messages) and (request.template != "auto" or own is None):
+        raise OptionError(
+            "Images need the model's own chat template, which says where they go.",
+            "Use template auto." if own is not None else "This model has none: load another one.",
+        )
     if request.template == "none" or (request.template == "auto" and own is None):
         return Rendered(conversation_text(request.messages), is_chat=False, complete=False, continues=continues)
     if request.template == "auto":
@@ -105,14 +110,14 @@ def _mark(turn: dict[str, Any]) -> bool:
 
 def _fitted(template: str, messages: Sequence[Message], variables: Mapping[str, Any]) -> str:
     """Fill a template in. A system text that it refuses or leaves out goes before the first user turn's text."""
-    turns = [{"role": message.role, "content": message.content} for message in messages]
-    attempts: list[list[dict[str, Any]]] = [turns]
+    turns: list[dict[str, Any]]
+    turns = [{"role": one.role, "content": one.content, "images": len(one.images) or None} for one in messages]
+    attempts = [turns]
     if any(turn["role"] == "system" for turn in turns):
         attempts.append(_folded(turns))
-    # Templates of models that also see pictures can want typed parts instead of a text.
-    attempts += [
-        [{**turn, "content": [{"type": "text", "text": turn["content"]}]} for turn in each] for each in attempts
-    ]
+    # Templates of models that also see pictures can want typed parts instead of a text; pictures need them.
+    typed = [list(map(_typed, each)) for each in attempts]
+    attempts = typed if any(message.images for message in messages) else [*attempts, *typed]
     asked = [_words(message.content) for message in messages if message.role != "assistant"]
     first: str | None = None
     refusal = ""
@@ -135,6 +140,12 @@ def _fitted(template: str, messages: Sequence[Message], variables: Mapping[str, 
     if first is None:
         raise EngineError(f"The model's chat template refuses this conversation: {refusal}.", _HINT)
     return first
+
+
+def _typed(turn: dict[str, Any]) -> dict[str, Any]:
+    """A turn in parts: its images, then its text."""
+    pictures = [{"type": "image"}] * (turn["images"] or 0)
+    return {"role": turn["role"], "content": [*pictures, {"type": "text", "text": turn["content"]}]}
 
 
 def _words(text: str) -> str:

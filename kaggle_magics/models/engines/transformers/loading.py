@@ -17,11 +17,14 @@ from kaggle_magics.models.engines.transformers import bitsandbytes
 from kaggle_magics.models.engines.transformers.adapters import with_adapter
 from kaggle_magics.models.engines.transformers.checks import check_report, check_tokenizer, check_tokenizer_files
 from kaggle_magics.models.engines.transformers.encoder_decoder import EncoderDecoderEngine, EncoderDecoderModel
+from kaggle_magics.models.engines.transformers.images import ImageTextEngine, ImageTextModel
 from kaggle_magics.models.engines.transformers.model import TransformersModel, first_line, free
 from kaggle_magics.models.engines.transformers.quiet import quiet
 from kaggle_magics.models.engines.warming import warm_up
 from kaggle_magics.models.fit.plan import Plan
 from kaggle_magics.models.templates import template_of
+
+_PROCESSORS = ("processor_config.json", "preprocessor_config.json")
 
 
 def load(plan: Plan) -> LocalEngine:
@@ -31,6 +34,7 @@ def load(plan: Plan) -> LocalEngine:
     try:
         with quiet(transformers):
             tokenizer = load_tokenizer(plan, transformers)
+            processor = load_processor(plan, transformers)
             model = load_weights(plan, transformers, torch)
             check_tokenizer(plan.checkpoint.name, tokenizer, model)
         facts = EngineFacts(
@@ -39,8 +43,9 @@ def load(plan: Plan) -> LocalEngine:
             device=plan.device,
             dtype=bitsandbytes.quantisation_of(plan) or str(model.dtype).removeprefix("torch."),
             context_length=plan.context_length,
+            takes_images=processor is not None,
         )
-        engine = _engine(model, tokenizer, facts, plan)
+        engine = _engine(model, tokenizer, processor, facts, plan)
         warm_up(engine, plan)
         if plan.quant:
             # What was read ahead of quantising is free, and stays with the allocator until it is asked for.
@@ -52,10 +57,13 @@ def load(plan: Plan) -> LocalEngine:
         raise _loading_error(error, plan, torch) from error
 
 
-def _engine(model: Any, tokenizer: Any, facts: EngineFacts, plan: Plan) -> LocalEngine:
+def _engine(model: Any, tokenizer: Any, processor: Any, facts: EngineFacts, plan: Plan) -> LocalEngine:
     template = template_of(plan.checkpoint.path)
     if plan.checkpoint.encoder_decoder:
         return EncoderDecoderEngine(EncoderDecoderModel(model, tokenizer, facts=facts, template=template))
+    if processor is not None:
+        seeing = ImageTextModel(model, tokenizer, processor, facts=facts, template=template)
+        return ImageTextEngine(seeing, kept_bytes=default_bytes(plan))
     local = TransformersModel(model, tokenizer, facts=facts, template=template)
     return LocalEngine(local, kept_bytes=default_bytes(plan))
 
@@ -76,10 +84,41 @@ def load_tokenizer(plan: Plan, transformers: Any) -> Any:
         ) from error
 
 
+def load_processor(plan: Plan, transformers: Any) -> Any:
+    """What turns images into the model's input; None for a model of text, and where it cannot be loaded: the model
+    then answers text only."""
+    folder = plan.checkpoint.path
+    if not any((folder / name).is_file() for name in _PROCESSORS) or not _is_image_text(plan, transformers):
+        return None
+    try:
+        processor = transformers.AutoProcessor.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=plan.trust_remote_code
+        )
+    except Exception:  # a file or a library it needs (Pillow, torchvision) is missing
+        return None
+    return processor if getattr(processor, "image_processor", None) is not None else None
+
+
+def _is_image_text(plan: Plan, transformers: Any) -> bool:
+    """Whether the library runs the checkpoint as a model of images and text."""
+    if plan.checkpoint.encoder_decoder:
+        return False
+    config = transformers.AutoConfig.from_pretrained(
+        plan.checkpoint.path, local_files_only=True, trust_remote_code=plan.trust_remote_code
+    )
+    known = getattr(transformers, "MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING", {})
+    # Not by `get`: the library's mapping makes its entries when they are asked for.
+    found: Any = known[type(config)] if type(config) in known else ()  # noqa: SIM401
+    kinds = found if isinstance(found, tuple) else (found,)
+    return plan.checkpoint.architecture in {kind.__name__ for kind in kinds}
+
+
 def load_weights(plan: Plan, transformers: Any, torch: Any) -> Any:
     """The checkpoint's model on its device, ready to answer. Raises `CheckpointError` when weights are missing."""
     # The attention is left to the library: torch's own ("sdpa") where the architecture has it.
     kind = transformers.AutoModelForSeq2SeqLM if plan.checkpoint.encoder_decoder else transformers.AutoModelForCausalLM
+    if _is_image_text(plan, transformers):
+        kind = transformers.AutoModelForImageTextToText
     model, report = kind.from_pretrained(
         plan.checkpoint.path,
         dtype=getattr(torch, plan.dtype),

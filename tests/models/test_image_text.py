@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +164,14 @@ def test_what_cannot_be_asked_is_told(session: Session, tiny_llava: Path) -> Non
     with pytest.raises(EngineError, match="processor refuses"):
         session.generate(Request((Message("user", "<image> what?", (noise(1),)),)))
     assert session.generate(ask(noise(1), most=3)).usage.generated_tokens == 3
+
+
+def test_an_answer_that_was_cut_off_goes_on(session: Session, reference: Any) -> None:
+    engine, whole = session.model().engine, reference(noise(1))
+    first = list(engine.stream(ask(noise(1), most=5), threading.Event()))
+    request = replace(ask(noise(1), most=11), begun=first[-1].progress)
+    rest = list(engine.stream(request, threading.Event()))
+    assert "".join(piece.text for piece in rest) == whole and first[-1].stop_reason == "length"
 
 
 def test_a_stop_ends_the_reading_of_an_image(session: Session) -> None:

@@ -121,11 +121,13 @@ class ImageTextEngine(LocalEngine):
         started = time.perf_counter()
         rendered = self._render(request)
         seen = model.look(rendered.text, _images(request))
-        room = self._room(seen.tokens)
+        room = self._room(seen.tokens, request)
         answer = Answering(request, seen.tokens, model, is_chat=rendered.is_chat, room=room, started=started)
         row = model.begin()
         try:
             logits = model.see(row, seen, stop)
+            if begun := answer.prompt[len(seen.tokens) :]:
+                [logits] = self._evaluate([row], [begun], stop)
             for _, piece in self._go_on([answer], [row], [logits], stop):
                 yield piece
         except Interrupted:

@@ -45,7 +45,7 @@ def below(answer: Answer) -> View:
 def body(answer: Answer) -> View:
     """The text of an answer; a sentence of ours where there is none."""
     if answer.tokens:
-        return probabilities_view(answer)
+        return join("body", [not_begun(answer), probabilities_view(answer)])
     return not_begun(answer) or value_view(answer) or formatted(answer.text, answer.format)
 
 

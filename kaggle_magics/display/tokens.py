@@ -121,19 +121,17 @@ def _least_certain(tokens: Sequence[TokenProbability]) -> View | None:
     for place in places:
         token = tokens[place]
         others = [f"{named(text)} {percent(value)}" for _, text, value in _others(token)[:3]]
-        before = "".join(each.piece for each in tokens[max(0, place - 12) : place])[-_BEFORE:]
-        rows.append(
-            (f"...{named(before)}", named(token.piece or token.text), percent(token.logprob), ", ".join(others))
-        )
+        said = named(token.piece or token.text)
+        rows.append((_before(tokens, place), said, percent(token.logprob), ", ".join(others)))
     columns = ("after", "it said", "probability", "rather than")
     return table("Where the model was least certain", columns, rows, numbers=("probability",))
 
 
 def _before(tokens: Sequence[TokenProbability], place: int) -> str:
     text = "".join(each.piece or each.text for each in tokens[:place][-_BEFORE:])
-    if not text:
-        return "(the beginning)"
     drawn = repr(escape.plain(text[-_BEFORE:]))[1:-1]
+    if not drawn.strip():
+        return "(the beginning)"
     return f"...{drawn}" if len(text) > _BEFORE else drawn
 
 

@@ -70,3 +70,16 @@ def test_impossible_and_certain_tokens() -> None:
     shown = answer_view(answer(never, token("y", 1.0)))
     assert "< 0.1 %" in shown.text and "perplexity" in shown.text
     assert [percent(math.log(value)) for value in (1.0, 0.123, 0.0123, 0.0001)] == ["100 %", "12 %", "1.2 %", "< 0.1 %"]
+
+
+def test_the_first_token_has_nothing_before_it() -> None:
+    shown = answer_view(
+        answer(token(" ", 0.99, piece=""), token("\x00", 0.99, piece=""), token("Lima", 0.1, ("x", 0.5)))
+    )
+    assert "(the beginning)" in shown.text
+
+
+def test_an_answer_that_did_not_begin_shows_its_tokens_and_says_so() -> None:
+    cut = replace(answer(token("<think>", 0.9), token("hm", 0.9)), text="", reasoning="hm", stop_reason="length")
+    shown = answer_view(cut)
+    assert "The answer did not begin" in shown.text and "&lt;think&gt;" in shown.html

@@ -41,6 +41,8 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ["IPYTHONDIR"] = str(home / "ipython")
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    # What a test asks twice it wants computed twice; the tests of the cache switch it on.
+    os.environ["KAGGLE_MAGICS_ANSWERS"] = "off"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -55,8 +57,6 @@ def isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     """Empty cache and input folders, no network but this machine, and no session left over from another test."""
     monkeypatch.setenv("KAGGLE_MAGICS_CACHE", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.setenv("KAGGLE_MAGICS_INPUT", str(tmp_path_factory.mktemp("input")))
-    # What a test asks twice it wants computed twice; the tests of the cache switch it on.
-    monkeypatch.setenv("KAGGLE_MAGICS_ANSWERS", "off")
     connect = socket.socket.connect
 
     def connect_here(self: socket.socket, address: Any) -> None:

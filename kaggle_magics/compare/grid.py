@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import PurePath
@@ -11,7 +10,7 @@ from typing import Any
 
 from kaggle_magics.errors import OptionError
 from kaggle_magics.generation.prompt import Prompt
-from kaggle_magics.models.request import Sampling
+from kaggle_magics.models.request import DrawnSeed, Sampling
 from kaggle_magics.models.templates import check_name
 
 _SAMPLING = tuple(option.name for option in fields(Sampling) if option.name != "stop")
@@ -65,7 +64,7 @@ def variants(axes: Mapping[str, Sequence[Any]], prompt: Prompt) -> list[tuple[Va
     if size > MOST:
         raise OptionError(f"That makes {size} variants; at most {MOST} are compared.", "Give fewer values.")
     if "seed" not in named and prompt.sampling.seed is None:
-        prompt = replace(prompt, sampling=replace(prompt.sampling, seed=secrets.randbelow(2**32)))
+        prompt = replace(prompt, sampling=replace(prompt.sampling, seed=DrawnSeed.draw()))
     found: list[tuple[Variant, Prompt]] = []
     greedy: set[tuple[Any, ...]] = set()
     for point in itertools.product(*named.values()):

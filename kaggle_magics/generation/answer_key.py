@@ -13,7 +13,7 @@ from dataclasses import MISSING, asdict, dataclass, fields, replace
 from typing import Any
 
 from kaggle_magics.generation.card import RunCard, plain
-from kaggle_magics.models.request import Request
+from kaggle_magics.models.request import DrawnSeed, Request
 
 FORMAT = 1
 _OF_MODEL = (
@@ -51,8 +51,8 @@ class Slot:
         return replace(self, parts={**self.parts, "occurrence": number}) if not self.deterministic else self
 
 
-def slot_of(card: RunCard, request: Request, *, drawn: bool) -> Slot | None:
-    """The slot of a request's answer, whose card `card` is (or will be). `drawn`: its seed was not given.
+def slot_of(card: RunCard, request: Request) -> Slot | None:
+    """The slot of a request's answer, whose card `card` is (or will be).
 
     None where that cannot be told: of a model that may be changed at any time, of a structure without a stable form.
     """
@@ -62,7 +62,7 @@ def slot_of(card: RunCard, request: Request, *, drawn: bool) -> Slot | None:
         return None
     if request.constraint is not None and card.structure is None:
         return None
-    random = card.sampling.temperature > 0
+    random, drawn = card.sampling.temperature > 0, isinstance(card.sampling.seed, DrawnSeed)
     sampling = {name: getattr(card.sampling, name) for name in _SAMPLING} | _not_default(card.sampling)
     if not random:
         sampling.pop("seed", None)

@@ -66,9 +66,9 @@ class KeptAnswers:
             self._store, self._recorded_counts = AnswerStore(folders), None
         return self._store
 
-    def slot(self, model: LoadedModel, given: Request, complete: Request) -> Slot | None:
-        """Where the answer to a request is kept. `complete` is the request as it runs, `given` as it was given."""
-        slot = slot_of(card_of(model, complete), complete, drawn=given.sampling.seed is None)
+    def slot(self, model: LoadedModel, request: Request) -> Slot | None:
+        """Where the answer to a request, as it will run, is kept."""
+        slot = slot_of(card_of(model, request), request)
         if slot is None or slot.deterministic:
             return slot
         with self._lock:

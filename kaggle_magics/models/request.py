@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -46,6 +47,14 @@ class Message:
     content: str
     images: tuple[Image, ...] = ()
     """What the model sees before it reads the text; for models that take images only (`EngineFacts.takes_images`)."""
+
+
+class DrawnSeed(int):
+    """A seed that nobody gave: the next time it will be another one, so a replay does not look for it."""
+
+    @classmethod
+    def draw(cls) -> DrawnSeed:
+        return cls(secrets.randbelow(2**32))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ from kaggle_magics.generation.waiting import in_line, shortened
 from kaggle_magics.generation.worker import Generation, TableGeneration, Worker
 from kaggle_magics.generation.worker import OnText as OnText
 from kaggle_magics.models.loaded import LoadedModel
-from kaggle_magics.models.request import Piece, Request
+from kaggle_magics.models.request import DrawnSeed, Piece, Request
 from kaggle_magics.session.recording import RecordingCalls
 
 OnPiece = Callable[[int, Piece], None]
@@ -92,7 +91,7 @@ class GeneratingCalls(RecordingCalls):
         """
         loaded = self.model(model)
         whole = [_complete(request, loaded) for request in requests]
-        slots = [self.answers.slot(loaded, *pair) for pair in zip(requests, whole, strict=True)]
+        slots = [self.answers.slot(loaded, request) for request in whole]
         done: dict[int, Answer] = {}
 
         def ended(index: int, answer: Answer) -> None:
@@ -157,7 +156,7 @@ class GeneratingCalls(RecordingCalls):
     def _begun(self, request: Request, model: str | None) -> Iterator[Running]:
         loaded = self.model(model)
         complete = _complete(request, loaded)
-        slot = self.answers.slot(loaded, request, complete)
+        slot = self.answers.slot(loaded, complete)
         kept = self.answers.find(slot, loaded, complete)
         if kept is not None:
             yield Running(loaded, complete, Recalled(kept), kept)
@@ -225,5 +224,5 @@ def _complete(request: Request, loaded: LoadedModel) -> Request:
     if request.template == "auto":
         request = replace(request, template=loaded.template)
     if request.sampling.seed is None:
-        request = replace(request, sampling=replace(request.sampling, seed=secrets.randbelow(2**32)))
+        request = replace(request, sampling=replace(request.sampling, seed=DrawnSeed.draw()))
     return request

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,7 +17,7 @@ from kaggle_magics.generation.rows import rows_of
 from kaggle_magics.generation.several import Answers, check_several
 from kaggle_magics.generation.table import AnswerTable, TableProgress
 from kaggle_magics.generation.table_runner import OnTable, TableRunner
-from kaggle_magics.models.request import Request
+from kaggle_magics.models.request import DrawnSeed, Request
 from kaggle_magics.session.prompting import PromptingCalls
 
 
@@ -121,5 +120,6 @@ class TableCalls(PromptingCalls):
 def seeded(request: Request, n: int) -> list[Request]:
     """The request `n` times, with seeds in a row that begin with its own, or anywhere."""
     sampling = request.sampling
-    first = secrets.randbelow(2**32) if sampling.seed is None else sampling.seed
-    return [replace(request, sampling=replace(sampling, seed=(first + place) % 2**32)) for place in range(n)]
+    first = DrawnSeed.draw() if sampling.seed is None else sampling.seed
+    seeds = [type(first)((first + place) % 2**32) for place in range(n)]
+    return [replace(request, sampling=replace(sampling, seed=seed)) for seed in seeds]

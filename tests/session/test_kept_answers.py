@@ -182,6 +182,19 @@ def test_a_table_asks_only_the_rows_that_are_new(place: Path) -> None:
     assert all(answer.from_cache for answer in session.generate_many(requests)) and len(engine.requests) == 3
 
 
+def test_several_random_answers_are_replayed_in_their_order_though_their_seeds_were_drawn(place: Path) -> None:
+    session = Session()
+    fake(session, "a", "b", "c", "d")
+    several = [answer.text for answer in session.prompt_many("Hi", n=3, temperature=1.0)]
+    assert several == ["a", "b", "c"] and session.prompt("Hi", temperature=1.0).text == "d"
+    later = Session()
+    engine = fake(later, "new")
+    later.answers.replay = True
+    assert [answer.text for answer in later.prompt_many("Hi", n=3, temperature=1.0)] == several
+    assert later.prompt("Hi", temperature=1.0).text == "d" and not engine.requests
+    assert [answer.text for answer in later.prompt_many("Hi", n=2, temperature=1.0, seed=7)] == ["new", "new"]
+
+
 def test_langchain_gets_kept_answers_too(place: Path) -> None:
     pytest.importorskip("langchain_core", reason="langchain-core is not installed")
     session = Session()

@@ -57,7 +57,8 @@ class Reply:
 
 def request_id(kind: str, place: int, request: Request) -> str:
     """The `custom_id` of a request: its place, and a digest of its messages by which a changed table is noticed."""
-    return f"{kind}-{place}-{key_of(request.messages).hex()[:12]}"
+    images = [image.digest for message in request.messages for image in message.images]
+    return f"{kind}-{place}-{key_of(request.messages, images).hex()[:12]}"
 
 
 def request_line(custom_id: str, request: Request, model: str) -> str:

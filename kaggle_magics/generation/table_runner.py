@@ -83,7 +83,14 @@ class TableRunner:
         """The rows that must be asked, with the key of what each asks; the others are settled on the way."""
         sampling = self._prompt.prompt.sampling
         certain = sampling.temperature == 0 or sampling.seed is not None
-        about = (self._model.name, self._model.identity or identify(self._model), self._model.template)
+        about: tuple[object, ...] = (
+            self._model.name,
+            self._model.identity or identify(self._model),
+            self._model.template,
+        )
+        # A message's image shows its name and its size, not what is in it.
+        attached = self._prompt.prompt.attached
+        about += (tuple(image.digest for image in attached.images) if attached else (),)
         seen: Counter[bytes] = Counter()
         first: dict[bytes, int] = {}
         for place, row in enumerate(self._rows):

@@ -11,8 +11,9 @@ import pytest
 from kaggle_magics.display.tables import answer_table_view
 from kaggle_magics.errors import EngineError, KaggleMagicsError, OptionError
 from kaggle_magics.generation import table_runner
+from kaggle_magics.generation.attachments.attach import Attached
 from kaggle_magics.generation.table import AnswerTable, TableProgress
-from kaggle_magics.models.request import Request
+from kaggle_magics.models.request import Image, Request
 from kaggle_magics.session import Session
 from kaggle_magics.testing import ScriptedEngine
 
@@ -330,3 +331,14 @@ def test_things_are_attached_to_every_row(session: Session, adopt: Any) -> None:
         "length" in text and text.rstrip().endswith(f"Rate {row}")
         for text, row in zip(asked(engine), "ab", strict=True)
     )
+
+
+def test_another_image_is_another_question(session: Session) -> None:
+    def attached(data: bytes) -> Attached:
+        return Attached(images=(Image(data, "image/png", "plot", 2, 2),))
+
+    engine = ScriptedEngine([echo], takes_images=True)
+    session.adopt(engine, name="seer")
+    for data in (b"one", b"two", b"one"):
+        session.prompt_over("{value}", ["a"], attached=attached(data))
+    assert len(engine.requests) == 2

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 import kaggle_magics
-from kaggle_magics.errors import KaggleMagicsError, OptionError
+from kaggle_magics.errors import KaggleMagicsError, OptionError, StructureError
 from kaggle_magics.models.engines.endpoint import EndpointEngine, Limits, connect, parse
 from kaggle_magics.models.request import Message, Request, Sampling
 from kaggle_magics.session import Session
@@ -177,3 +177,19 @@ def test_too_long_a_prompt_is_one_line(running: tuple[str, str], engine: Endpoin
     with pytest.raises(KaggleMagicsError) as caught:
         ask(engine, "word " * 3000)
     assert "\n" not in str(caught.value)
+
+
+def test_a_structure_is_kept_or_an_error(running: tuple[str, str]) -> None:
+    """llama.cpp's server holds the answer to the schema; transformers' may say anything, and that is told."""
+    session = Session()
+    try:
+        session.load(running[1], name="served")
+        for options, question in (({"choices": "Lima,Paris"}, QUESTIONS[0]), ({"schema": int}, "How many?")):
+            try:
+                answer = session.prompt(question, max_tokens=30, **options)
+            except StructureError as error:
+                assert running[0] != "llama.cpp" and session.last is error.answer
+            else:
+                assert answer.value in ("Lima", "Paris") or type(answer.value) is int
+    finally:
+        session.close()

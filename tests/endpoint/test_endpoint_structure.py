@@ -88,6 +88,18 @@ def test_servers_that_know_less_are_asked_for_less(server: Any, session: Session
     assert len(server.asked) == 3 and formats(server)[2]["type"] == "json_object"
 
 
+def test_a_schema_that_is_refused_says_nothing_of_the_next_one(server: Any, session: Session) -> None:
+    def refuses_once(exchange: Any) -> None:
+        if len(server.asked) == 1:
+            exchange.error(400, "Invalid schema for response_format 'answer': no.", param="response_format")
+        else:
+            exchange.say(ANN)
+
+    server.script = [refuses_once]
+    assert session.prompt("Who?", schema=Person).value == session.prompt("Who?", schema=Person).value
+    assert [form["type"] for form in formats(server)] == ["json_schema", "json_object", "json_schema"]
+
+
 def test_servers_that_know_nothing_of_it_are_asked_in_words(server: Any, session: Session) -> None:
     def knows_nothing(exchange: Any) -> None:
         if "response_format" in exchange.body:

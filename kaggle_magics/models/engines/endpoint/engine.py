@@ -203,8 +203,7 @@ class EndpointEngine:
             exchange.close()
             if refusal.is_about_form and at + 1 < len(forms):
                 at += 1
-                if refusal.parameter == "response_format":
-                    # It is not this schema that it does not take.
+                if not refusal.is_about_schema:
                     self._form = at
                 continue
             if self._adapt(refusal, sent):

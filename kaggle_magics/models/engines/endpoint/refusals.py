@@ -72,6 +72,12 @@ class Refusal:
         """Whether it may be that the model does not see; for requests with images."""
         return self.status in (400, 404, 415, 422, 500) and bool(_IMAGES.search(self.message))
 
+    @property
+    def is_about_schema(self) -> bool:
+        """Whether only this one schema is refused, and not the form of asking for one."""
+        form_itself = self.parameter == "response_format" or "response_format" in self.message
+        return not form_itself or bool(re.search(r"invalid schema|schema for response_format", self.message, re.I))
+
     def unknown_parameters(self, sent: Sequence[str]) -> list[str]:
         """The parameters among `sent` that the server does not take, if that is what it complains of."""
         if self.status not in (400, 422, 500) or not _UNKNOWN.search(f"{self.message} {self.code}"):

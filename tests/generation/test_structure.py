@@ -244,6 +244,21 @@ def test_the_model_is_told_in_words_where_words_do() -> None:
     assert r"\d+" in told(regex=r"\d+")
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"schema": Person},
+        {"schema": list[Node]},
+        {"schema": Literal["a", "b"]},
+        {"choices": [1, 2]},
+        {"regex": re.compile("yes|no", re.I)},
+    ],
+)
+def test_a_card_makes_the_same_structure_again(given: dict[str, Any]) -> None:
+    key = structure_of(**given).key  # type: ignore[union-attr]
+    assert structure_of(**json.loads(key)).key == key  # type: ignore[union-attr]
+
+
 # -- pydantic --------------------------------------------------------------------------------------------------
 
 

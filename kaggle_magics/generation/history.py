@@ -108,7 +108,7 @@ class History:
         where, values, whole = where_of(words, thread, model)
         if not words.strip():
             where.append('coalesce(e."row", 1) = 1')
-        excerpt = f", snippet(words, -1, '', '', '…', {EXCERPT_WORDS})" if whole else ", ''"
+        excerpt = f", snippet(words, 1, '', '', '…', {EXCERPT_WORDS})" if whole else ", ''"
         joined = "JOIN words ON words.rowid = e.id" if whole else ""
         query = (
             f"SELECT {ENTRY}{excerpt} FROM entries e {joined} WHERE {' AND '.join(where) or '1'} "

@@ -49,7 +49,7 @@ class HistoryEntry:
     """Row of a table, counted from 1, and how many it had."""
     rows: int | None = None
     excerpt: str = ""
-    """Where the searched words stand."""
+    """Where the searched words stand in the answer; its beginning where they are in the question."""
 
 
 ENTRY = (

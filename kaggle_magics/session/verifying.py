@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 
@@ -82,7 +83,9 @@ class VerifyingCalls(GeneratingCalls):
         try:
             structure = _structure(card)
             model = self._same_model(card, borrowing)
-            request = Request(card.messages, card.sampling, card.template, structure, card.logprobs)
+            # A resumed answer is what one without a break would have been.
+            sampling = replace(card.sampling, max_tokens=card.sampling.max_tokens + card.resumed)
+            request = Request(card.messages, sampling, card.template, structure, card.logprobs)
             generation = Generation(model.engine, request)
             with self._alone(model, generation):
                 generation.run()

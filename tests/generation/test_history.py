@@ -121,6 +121,9 @@ def test_words_find_questions_and_answers_the_latest_first(history: History) -> 
     assert asked(history, "cafe") == ["The café's name?"]
     assert len(asked(history, "lima")) == 3 and asked(history, "absent") == []
     assert asked(history, "peru", limit=1) == ["Peru or Chile?"]
+    add(history, "Long?", text="word " * 50 + "needle " + "word " * 50)
+    assert "needle" in history.search("needle")[0].excerpt
+    assert history.search("peru", limit=1)[0].excerpt == "Lima."
 
 
 @pytest.mark.parametrize("words", ['"', "'", "peru OR 1", "AND", "NEAR(a b)", "question:peru", "-", "*", "%"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from scripted_model import A, B, Scripted, run, used
+from scripted_model import A, B, C, D, Scripted, run, used
 
 from kaggle_magics.models.engines.decoding import LocalEngine
 from kaggle_magics.models.request import Request

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from kaggle_magics.display.answers import answer_view, below
 from kaggle_magics.display.bundle import View, join, note
 from kaggle_magics.generation.prompt import Prompt
+from kaggle_magics.magics import saved
 from kaggle_magics.magics.arguments import Parser
 from kaggle_magics.magics.call import Call
 from kaggle_magics.magics.cell import turn_key
@@ -66,6 +67,8 @@ def prompt(call: Call) -> Answer | Answers | AnswerTable | BatchFile | Preview |
     if call.options.n is not None:
         return prompt_many(call)
     asked = call.prompt()
+    if saved.is_only_kept(call):
+        return None
     session = call.session
     model = session.model(call.options.model)
     place = _thread(call)

@@ -104,6 +104,20 @@ def keep(call: Call) -> None:
     call.notes += (note(f"{'Kept' if was_there else 'Saved'} in {saved.path}{open_fields}."),)
 
 
+def is_only_kept(call: Call) -> bool:
+    """Whether a prompt was saved with fields that nothing fills: it is kept, said to be, and not asked."""
+    if getattr(call.options, "save", None) is None or not call.missing:
+        return False
+    for said in call.notes:
+        print(said.text)
+    values = " ".join(f"-i {name}=..." for name in call.missing if name.isidentifier())
+    print(
+        f"Not asked: nothing fills {', '.join(call.missing)}. "
+        f"Use it: %{call.settings.prefix}prompt --use {call.options.save} {values}".rstrip()
+    )
+    return True
+
+
 def written(call: Call, text: str) -> str:
     """A text of the line as it was written, before its fields were filled in."""
     for word, filled in reversed(call.words):

@@ -43,14 +43,18 @@ def test_a_prompt_is_kept_with_its_fields_and_used(shell: Any, script: Any, besi
 
 def test_missing_fields_are_named_before_anything_is_asked(shell: Any, script: Any) -> None:
     engine = script("Lima")
-    shell.run("%%prompt --save trip\nFrom {start} to {end} in {n} days?")
+    shown = shell.run("%%prompt --save trip\nFrom {start} to {end} in {n} days?")
+    assert "Saved in prompts/trip.md, with the fields start, end, n." in shown
+    assert (
+        "Not asked: nothing fills start, end, n. Use it: %prompt --use trip -i start=... -i end=... -i n=..." in shown
+    )
     with pytest.raises(OptionError, match=r"'trip' needs values for start, n\. Give them with -i start=\.\.\. -i n="):
         shell.run("%%prompt --use trip -i end=Rome\n\n")
     with pytest.raises(OptionError, match="needs a value for n"):
         shell.run("%prompt --use trip -i end=Rome -i start=Pisa")
     with pytest.raises(OptionError, match=r"no field 'stat'\. Did you mean start"):
         shell.run("%prompt --use trip -i stat=Rome")
-    assert len(engine.requests) == 1
+    assert engine.requests == []
 
 
 def test_what_is_used_can_be_kept_as_a_variant(shell: Any, script: Any, session: Any) -> None:

@@ -28,7 +28,7 @@ _A_LAYER = {
 """Seconds a layer costs whatever its size: Python, launching kernels, waking threads."""
 _A_PASS = {("transformers", "cpu"): 1.4e-3}
 """Seconds that a pass through the library costs beside its layers (masks, positions, Python around them). Measured
-with two layers and 2 million parameters, 3.1 ms a token in all; with llama.cpp 0.5, none of it to spare."""
+with two layers and 2 million parameters, 3.1 ms a token in all; with llama.cpp 0.5 ms."""
 _A_TOKEN = 0.2e-3
 """Seconds that choosing a token, its text and its way to the screen take in any local engine, measured."""
 _A_LAYER_QUANTISED = {"nf4": 1.6e-3, "int8": 4.5e-3}

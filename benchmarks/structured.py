@@ -24,7 +24,7 @@ from engines import llama, ours
 from models import prompt
 from timing import Result, show, take_turns
 
-from kaggle_magics.generation.structure import structure_of
+from kaggle_magics.generation.structured.structure import structure_of
 from kaggle_magics.models.engines.sampling import Sampler
 from kaggle_magics.models.request import Request, Sampling
 

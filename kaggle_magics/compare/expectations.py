@@ -29,7 +29,7 @@ from typing import Any
 from kaggle_magics.compare.agreement import similarity, words
 from kaggle_magics.errors import OptionError, did_you_mean
 from kaggle_magics.generation.answer import Answer
-from kaggle_magics.generation.structure import structure_of
+from kaggle_magics.generation.structured.structure import structure_of
 
 Check = Callable[[Answer, "Checking"], str | None]
 """None where the answer is as expected, else why it is not."""

@@ -17,7 +17,7 @@ from typing import Any
 
 from kaggle_magics.compare.expectations import MAKERS, Expectation, make
 from kaggle_magics.errors import OptionError, did_you_mean
-from kaggle_magics.generation.rows import Rows, is_missing
+from kaggle_magics.generation.tables.rows import Rows, is_missing
 
 QUESTION = "question"
 SIMILAR = 0.8

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from kaggle_magics.display.bundle import View, facts, join, note, size
 
 if TYPE_CHECKING:
-    from kaggle_magics.generation.batch_file import BatchFile
+    from kaggle_magics.generation.tables.batch_file import BatchFile
 
 _REASONS = 3
 

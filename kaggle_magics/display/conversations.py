@@ -13,7 +13,7 @@ from kaggle_magics.display.bundle import View, join, note, table, title
 if TYPE_CHECKING:
     from kaggle_magics.display.results import HistoryEntries
     from kaggle_magics.generation.conversation import Thread, Turn
-    from kaggle_magics.generation.history_rows import HistoryEntry
+    from kaggle_magics.generation.history.rows import HistoryEntry
 
 
 def threads_view(threads: Mapping[str, Thread]) -> View:

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 VIEWS = {
     "kaggle_magics.generation.answer.Answer": "answers.answer_view",
     "kaggle_magics.generation.card.RunCard": "cards.card_view",
-    "kaggle_magics.generation.batch_file.BatchFile": "batches.batch_file_view",
+    "kaggle_magics.generation.tables.batch_file.BatchFile": "batches.batch_file_view",
     "kaggle_magics.generation.several.Answers": "several.answers_view",
-    "kaggle_magics.generation.table.AnswerTable": "tables.answer_table_view",
+    "kaggle_magics.generation.tables.table.AnswerTable": "tables.answer_table_view",
     "kaggle_magics.generation.preview.Preview": "preview.preview_view",
     "kaggle_magics.code.check.CodeAnswer": "answers.code_view",
     "kaggle_magics.rag.answer.GroundedAnswer": "documents.grounded_view",
@@ -42,7 +42,7 @@ VIEWS = {
     "kaggle_magics.display.results.Chains": "chains.chains_view",
     "kaggle_magics.generation.attachments.attach.Attached": "attachments.attached_view",
     "kaggle_magics.display.results.Prompts": "library.prompts_view",
-    "kaggle_magics.generation.prompt_file.SavedPrompt": "library.saved_view",
+    "kaggle_magics.generation.library.prompt_file.SavedPrompt": "library.saved_view",
     "kaggle_magics.display.results.Overview": "overview.overview_view",
     "kaggle_magics.display.results.Report": "overview.report_view",
 }
@@ -52,7 +52,7 @@ _LISTS = (
     "kaggle_magics.display.results.",
     "kaggle_magics.compare.",
     "kaggle_magics.generation.several.",
-    "kaggle_magics.generation.table.",
+    "kaggle_magics.generation.tables.table.",
 )
 """Lists have a text formatter already, which goes before a bundle: these get one of their own."""
 

@@ -9,7 +9,7 @@ from kaggle_magics.display.bundle import View, facts, join, note, table, title
 
 if TYPE_CHECKING:
     from kaggle_magics.display.results import Prompts
-    from kaggle_magics.generation.prompt_file import SavedPrompt
+    from kaggle_magics.generation.library.prompt_file import SavedPrompt
 
 _LINE = 80
 """Characters of a prompt's first line."""

@@ -11,8 +11,8 @@ from kaggle_magics.extras import require
 if TYPE_CHECKING:
     from kaggle_magics.chains.run import ChainResult
     from kaggle_magics.generation.conversation import Thread
-    from kaggle_magics.generation.history_rows import HistoryEntry
-    from kaggle_magics.generation.library import ListedPrompt
+    from kaggle_magics.generation.history.rows import HistoryEntry
+    from kaggle_magics.generation.library.library import ListedPrompt
     from kaggle_magics.models.find.listing import ListedModel
     from kaggle_magics.models.fit.choices import Choice
     from kaggle_magics.models.quantize.measure import Measurement

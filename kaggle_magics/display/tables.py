@@ -9,11 +9,11 @@ from kaggle_magics.display import escape
 from kaggle_magics.display.answers import not_default
 from kaggle_magics.display.bundle import View, fold, join, note, seconds, table
 from kaggle_magics.generation.record import output_record
-from kaggle_magics.generation.rows import is_missing
+from kaggle_magics.generation.tables.rows import is_missing
 from kaggle_magics.interpolation import name_of
 
 if TYPE_CHECKING:
-    from kaggle_magics.generation.table import AnswerTable, RowAnswer, TableProgress
+    from kaggle_magics.generation.tables.table import AnswerTable, RowAnswer, TableProgress
 
 _ROWS = 10
 """Rows that are shown."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kaggle_magics import wording
 from kaggle_magics.errors import OptionError, did_you_mean
 from kaggle_magics.generation.answer import FORMATS, Answer, Format
-from kaggle_magics.generation.structure import Structure, structure_of
+from kaggle_magics.generation.structured.structure import Structure, structure_of
 from kaggle_magics.models.request import Filled, Request, Sampling
 
 if TYPE_CHECKING:

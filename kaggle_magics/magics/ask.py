@@ -9,7 +9,6 @@ from kaggle_magics.errors import OptionError
 from kaggle_magics.magics.arguments import Parser
 from kaggle_magics.magics.call import Call
 from kaggle_magics.magics.command import command
-from kaggle_magics.magics.dry_run import show_preview
 from kaggle_magics.magics.options import (
     collection_option,
     dry_run_option,
@@ -19,6 +18,7 @@ from kaggle_magics.magics.options import (
     sampling_options,
     text_argument,
 )
+from kaggle_magics.magics.prompting.dry_run import show_preview
 
 if TYPE_CHECKING:
     from kaggle_magics.generation.preview import Preview

@@ -18,17 +18,17 @@ from kaggle_magics.errors import OptionError
 from kaggle_magics.generation.prompt import Prompt
 from kaggle_magics.generation.waiting import Tell, telling
 from kaggle_magics.interpolation import Template, interpolate
-from kaggle_magics.magics import attaching, saved
 from kaggle_magics.magics.arguments import split
 from kaggle_magics.magics.cell import notebook
 from kaggle_magics.magics.command import Command
-from kaggle_magics.magics.typed_names import typed_choices, typed_schema
+from kaggle_magics.magics.prompting import attaching, saved
+from kaggle_magics.magics.prompting.typed_names import typed_choices, typed_schema
 from kaggle_magics.models.request import Sampling
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from kaggle_magics.generation.prompt_file import SavedPrompt
+    from kaggle_magics.generation.library.prompt_file import SavedPrompt
     from kaggle_magics.magics.settings import KaggleMagics
     from kaggle_magics.session import Session
 

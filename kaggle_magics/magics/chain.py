@@ -10,14 +10,14 @@ from kaggle_magics.chains.parse import parse
 from kaggle_magics.display.chains import chain_view, chains_view, row_title, step_view, unfinished
 from kaggle_magics.display.results import Chains
 from kaggle_magics.errors import OptionError
-from kaggle_magics.generation.rows import VALUE
+from kaggle_magics.generation.tables.rows import VALUE
 from kaggle_magics.interpolation import interpolate
-from kaggle_magics.magics import saved
 from kaggle_magics.magics.arguments import Parser
 from kaggle_magics.magics.call import Call
 from kaggle_magics.magics.command import command
 from kaggle_magics.magics.options import library_options, sampling_options, system_option, template_option
-from kaggle_magics.magics.over import over_option, read_over
+from kaggle_magics.magics.prompting import saved
+from kaggle_magics.magics.prompting.over import over_option, read_over
 
 if TYPE_CHECKING:
     from kaggle_magics.chains.run import ChainResult, StepResult

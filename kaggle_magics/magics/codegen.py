@@ -8,8 +8,8 @@ from kaggle_magics.display.answers import code_view
 from kaggle_magics.magics.arguments import Parser
 from kaggle_magics.magics.call import Call
 from kaggle_magics.magics.command import command
-from kaggle_magics.magics.dry_run import show_preview
 from kaggle_magics.magics.options import dry_run_option, raw_option, sampling_options, template_option, text_argument
+from kaggle_magics.magics.prompting.dry_run import show_preview
 
 if TYPE_CHECKING:
     from kaggle_magics.code.check import CodeAnswer

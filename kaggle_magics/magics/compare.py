@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from kaggle_magics.compare.grid import AXES
 from kaggle_magics.display.comparison import column_view, comparison_view, figures_view
-from kaggle_magics.magics import cases
 from kaggle_magics.magics.arguments import Parser
 from kaggle_magics.magics.call import Call
 from kaggle_magics.magics.command import command
 from kaggle_magics.magics.options import prompting_options, quant_word
+from kaggle_magics.magics.prompting import cases
 
 if TYPE_CHECKING:
     from kaggle_magics.compare.result import Compared, Comparison

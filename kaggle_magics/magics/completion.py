@@ -11,7 +11,7 @@ import kaggle_magics
 from kaggle_magics.errors import KaggleMagicsError
 from kaggle_magics.generation.answer import FORMATS
 from kaggle_magics.magics.command import Command
-from kaggle_magics.magics.typed_names import TYPES
+from kaggle_magics.magics.prompting.typed_names import TYPES
 from kaggle_magics.models.fit.quants import WORDS
 from kaggle_magics.models.kinds import Kind
 from kaggle_magics.models.templates import NAMED

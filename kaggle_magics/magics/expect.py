@@ -10,10 +10,10 @@ from kaggle_magics.compare.grid import seeds_of
 from kaggle_magics.errors import OptionError, did_you_mean
 from kaggle_magics.magics.arguments import Parser, several, variable, whole
 from kaggle_magics.magics.call import Call
-from kaggle_magics.magics.cases import demand_options, evaluate, file_option, show_verdicts
 from kaggle_magics.magics.command import command
 from kaggle_magics.magics.options import output_option, raw_option, text_argument
-from kaggle_magics.magics.typed_names import typed_schema
+from kaggle_magics.magics.prompting.cases import demand_options, evaluate, file_option, show_verdicts
+from kaggle_magics.magics.prompting.typed_names import typed_schema
 
 if TYPE_CHECKING:
     from kaggle_magics.compare.verdicts import Verdicts

@@ -12,7 +12,7 @@ from kaggle_magics.magics.command import command
 from kaggle_magics.magics.options import output_option
 
 if TYPE_CHECKING:
-    from kaggle_magics.generation.prompt_file import SavedPrompt
+    from kaggle_magics.generation.library.prompt_file import SavedPrompt
 
 
 def _options(parser: Parser) -> None:

@@ -91,7 +91,7 @@ def input_option(parser: Parser) -> None:
 
 
 def library_options(parser: Parser) -> None:
-    """Saved prompts: keep one, use one (`magics.saved`)."""
+    """Saved prompts: keep one, use one (`magics.prompting.saved`)."""
     input_option(parser)
     parser.option(
         "--save",
@@ -106,7 +106,7 @@ def library_options(parser: Parser) -> None:
 
 
 def attach_options(parser: Parser) -> None:
-    """Objects and files that go with the text (`magics.attaching`)."""
+    """Objects and files that go with the text (`magics.prompting.attaching`)."""
     parser.option(
         "--attach",
         help="Variables and files, with commas between: described in words, or sent as images to models that take them;"

@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING, Any
 from kaggle_magics.display.answers import answer_view, below
 from kaggle_magics.display.bundle import View, join, note
 from kaggle_magics.generation.prompt import Prompt
-from kaggle_magics.magics import saved
 from kaggle_magics.magics.arguments import Parser
 from kaggle_magics.magics.call import Call
 from kaggle_magics.magics.cell import turn_key
 from kaggle_magics.magics.command import command
-from kaggle_magics.magics.dry_run import dry_run
 from kaggle_magics.magics.options import dry_run_option, prompting_options, thread_options
-from kaggle_magics.magics.prompt_batch import batch_options, prompt_batch
-from kaggle_magics.magics.prompt_resume import resume
-from kaggle_magics.magics.prompt_table import check_alone, prompt_many, prompt_over, table_options
+from kaggle_magics.magics.prompting import saved
+from kaggle_magics.magics.prompting.batch import batch_options, prompt_batch
+from kaggle_magics.magics.prompting.dry_run import dry_run
+from kaggle_magics.magics.prompting.resume import resume
+from kaggle_magics.magics.prompting.table import check_alone, prompt_many, prompt_over, table_options
 
 if TYPE_CHECKING:
     from kaggle_magics.generation.answer import Answer
-    from kaggle_magics.generation.batch_file import BatchFile
     from kaggle_magics.generation.preview import Preview
     from kaggle_magics.generation.several import Answers
-    from kaggle_magics.generation.table import AnswerTable
+    from kaggle_magics.generation.tables.batch_file import BatchFile
+    from kaggle_magics.generation.tables.table import AnswerTable
 
 
 def _options(parser: Parser) -> None:

@@ -19,7 +19,7 @@ from kaggle_magics.code.extract import extract_code
 from kaggle_magics.errors import ChainError
 from kaggle_magics.generation.answer import Answer
 from kaggle_magics.generation.conversation import Thread
-from kaggle_magics.generation.history_rows import Asked
+from kaggle_magics.generation.history.rows import Asked
 from kaggle_magics.generation.preview import Own, Preview, Spans
 from kaggle_magics.generation.prompt import not_empty
 from kaggle_magics.generation.worker import OnText

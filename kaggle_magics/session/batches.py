@@ -11,17 +11,17 @@ from typing import Any
 
 from kaggle_magics import __version__
 from kaggle_magics.errors import KaggleMagicsError, OptionError, StructureError
-from kaggle_magics.generation import batch_file
 from kaggle_magics.generation.answer import Answer, RunCard
-from kaggle_magics.generation.batch_file import BatchFile, Reply
 from kaggle_magics.generation.card import shortened
 from kaggle_magics.generation.prompt import Prompt
 from kaggle_magics.generation.reasoning import ReasoningSplitter
-from kaggle_magics.generation.row_prompt import RowPrompt
-from kaggle_magics.generation.rows import Rows, rows_of
 from kaggle_magics.generation.several import Answers, check_several
-from kaggle_magics.generation.structure import structured
-from kaggle_magics.generation.table import NOT_ASKED, AnswerTable, RowAnswer, TableRun
+from kaggle_magics.generation.structured.structure import structured
+from kaggle_magics.generation.tables import batch_file
+from kaggle_magics.generation.tables.batch_file import BatchFile, Reply
+from kaggle_magics.generation.tables.row_prompt import RowPrompt
+from kaggle_magics.generation.tables.rows import Rows, rows_of
+from kaggle_magics.generation.tables.table import NOT_ASKED, AnswerTable, RowAnswer, TableRun
 from kaggle_magics.models.constraint import stable_form
 from kaggle_magics.models.request import Request
 from kaggle_magics.session.tables import TableCalls, seeded

@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 from kaggle_magics.errors import HistoryError, OptionError
 from kaggle_magics.generation.answer import Answer, InThread
 from kaggle_magics.generation.conversation import Fitted, Thread, Threads, Turn, TurnKey, fit, says_nothing
-from kaggle_magics.generation.history_rows import Asked, HistoryEntry
+from kaggle_magics.generation.history.rows import Asked, HistoryEntry
 from kaggle_magics.generation.prompt import Prompt
 from kaggle_magics.generation.waiting import in_line, shortened
 from kaggle_magics.models.loaded import LoadedModel

@@ -7,7 +7,7 @@ from dataclasses import replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from kaggle_magics.generation.history_rows import Asked
+from kaggle_magics.generation.history.rows import Asked
 from kaggle_magics.generation.preview import Own, Preview, Spans
 from kaggle_magics.generation.prompt import not_empty
 from kaggle_magics.generation.worker import OnText

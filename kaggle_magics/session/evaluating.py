@@ -13,9 +13,9 @@ from kaggle_magics.compare.testset import TestSet
 from kaggle_magics.compare.verdicts import Verdict, Verdicts
 from kaggle_magics.errors import KaggleMagicsError
 from kaggle_magics.generation.prompt import Prompt
-from kaggle_magics.generation.row_prompt import RowPrompt
-from kaggle_magics.generation.rows import rows_of
-from kaggle_magics.generation.table import AnswerTable, RowAnswer, TableProgress
+from kaggle_magics.generation.tables.row_prompt import RowPrompt
+from kaggle_magics.generation.tables.rows import rows_of
+from kaggle_magics.generation.tables.table import AnswerTable, RowAnswer, TableProgress
 from kaggle_magics.models.pool import OnProgress
 from kaggle_magics.session.borrowing import Borrowing
 from kaggle_magics.session.expecting import ExpectingCalls, expectations_of
@@ -45,7 +45,7 @@ class EvaluatingCalls(TableCalls, ExpectingCalls):
     ) -> Verdicts:
         """Ask every row of a test set, check every answer, and tell the pass rate of each variant.
 
-        `cases` is a .csv, .jsonl or other table (`generation.rows.rows_of`) with a column `question`, or with those
+        `cases` is a .csv, .jsonl or other table (`generation.tables.rows.rows_of`) with a column `question`, or with those
         that `text` names in braces; `compare.testset` says which columns are checked, and `expectations` are expected
         of every answer besides. `models`, `quant` and `options` are as for `compare`: lists make variants. Each
         variant asks its rows in batches; rows that fail count as failed. The stop button keeps what is done.

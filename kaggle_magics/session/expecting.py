@@ -14,7 +14,7 @@ from kaggle_magics.compare.result import Compared, Comparison
 from kaggle_magics.compare.verdicts import Verdict, Verdicts
 from kaggle_magics.errors import KaggleMagicsError, OptionError, did_you_mean
 from kaggle_magics.generation.answer import Answer
-from kaggle_magics.generation.structure import structure_of
+from kaggle_magics.generation.structured.structure import structure_of
 from kaggle_magics.models.request import Request
 from kaggle_magics.session.comparing import ComparingCalls
 

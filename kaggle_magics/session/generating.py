@@ -10,12 +10,12 @@ from typing import Any
 
 from kaggle_magics.errors import DoesNotFit, OptionError, ReplayMiss, StructureError
 from kaggle_magics.generation.answer import Answer, InThread
-from kaggle_magics.generation.answer_key import Slot
+from kaggle_magics.generation.cache.key import Slot
 from kaggle_magics.generation.conversation import says_nothing
-from kaggle_magics.generation.history_rows import Asked
+from kaggle_magics.generation.history.rows import Asked
 from kaggle_magics.generation.preview import Own, Preview, preview_of
 from kaggle_magics.generation.running import Recalled, Running, answer_of, failed
-from kaggle_magics.generation.structure import structured
+from kaggle_magics.generation.structured.structure import structured
 from kaggle_magics.generation.waiting import in_line, shortened
 from kaggle_magics.generation.worker import Generation, TableGeneration, Worker
 from kaggle_magics.generation.worker import OnText as OnText

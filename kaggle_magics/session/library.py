@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kaggle_magics.generation.library import PromptLibrary
+from kaggle_magics.generation.library.library import PromptLibrary
 from kaggle_magics.session.prompting import PromptingCalls
 
 

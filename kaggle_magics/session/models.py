@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kaggle_magics.errors import OptionError
-from kaggle_magics.generation.kept import KeptAnswers, as_asked
+from kaggle_magics.generation.cache.kept import KeptAnswers, as_asked
 from kaggle_magics.generation.worker import Worker
 from kaggle_magics.models.checkpoint import Checkpoint
 from kaggle_magics.models.find.listing import ListedModel, list_models

@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from kaggle_magics.errors import OptionError
 from kaggle_magics.generation.answer import Answer, RunCard
-from kaggle_magics.generation.history import History
-from kaggle_magics.generation.history_rows import Asked, HistoryEntry
+from kaggle_magics.generation.history.history import History
+from kaggle_magics.generation.history.rows import Asked, HistoryEntry
 from kaggle_magics.session.models import ModelCalls
 
 Kept = TypeVar("Kept", bound=Answer)

@@ -10,9 +10,9 @@ from kaggle_magics.errors import OptionError
 from kaggle_magics.generation.answer import Answer
 from kaggle_magics.generation.card import RunCard
 from kaggle_magics.generation.conversation import Thread, Turn
-from kaggle_magics.generation.history_rows import Asked
+from kaggle_magics.generation.history.rows import Asked
 from kaggle_magics.generation.running import card_of
-from kaggle_magics.generation.structure import structure_of
+from kaggle_magics.generation.structured.structure import structure_of
 from kaggle_magics.generation.waiting import in_line
 from kaggle_magics.models.loaded import LoadedModel
 from kaggle_magics.models.request import Message, Request

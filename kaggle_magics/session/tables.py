@@ -10,13 +10,13 @@ from typing import Any
 
 from kaggle_magics.errors import EngineError
 from kaggle_magics.generation.answer import Answer
-from kaggle_magics.generation.answered import Answered
 from kaggle_magics.generation.prompt import Prompt
-from kaggle_magics.generation.row_prompt import RowPrompt
-from kaggle_magics.generation.rows import rows_of
 from kaggle_magics.generation.several import Answers, check_several
-from kaggle_magics.generation.table import AnswerTable, TableProgress
-from kaggle_magics.generation.table_runner import OnTable, TableRunner
+from kaggle_magics.generation.tables.answered import Answered
+from kaggle_magics.generation.tables.row_prompt import RowPrompt
+from kaggle_magics.generation.tables.rows import rows_of
+from kaggle_magics.generation.tables.runner import OnTable, TableRunner
+from kaggle_magics.generation.tables.table import AnswerTable, TableProgress
 from kaggle_magics.models.request import DrawnSeed, Request
 from kaggle_magics.session.prompting import PromptingCalls
 
@@ -42,7 +42,7 @@ class TableCalls(PromptingCalls):
     ) -> AnswerTable:
         """Ask once for each row; `{column}` in the text and the system text is the row's value.
 
-        `rows` is a DataFrame, a list or a file: see `generation.rows.rows_of`; errors call it `name`. A field that is
+        `rows` is a DataFrame, a list or a file: see `generation.tables.rows.rows_of`; errors call it `name`. A field that is
         no column is filled from `namespace`; `{row["two words"]}` is a column whose name is no name. `options` are
         those of `prompt`. With a `seed`, every row has that one, so that each can be asked alone and says the same.
 

@@ -14,7 +14,7 @@ from kaggle_magics.generation.answer import Answer
 from kaggle_magics.generation.card import RunCard
 from kaggle_magics.generation.record import notebook_answers
 from kaggle_magics.generation.running import answer_of, card_of
-from kaggle_magics.generation.structure import Structure, structure_of
+from kaggle_magics.generation.structured.structure import Structure, structure_of
 from kaggle_magics.generation.worker import Generation
 from kaggle_magics.models.content import content_hash
 from kaggle_magics.models.find.catalog import list_checkpoints

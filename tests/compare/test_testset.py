@@ -9,7 +9,7 @@ import pytest
 from kaggle_magics.compare.expectations import parse
 from kaggle_magics.compare.testset import TestSet
 from kaggle_magics.errors import OptionError
-from kaggle_magics.generation.rows import rows_of
+from kaggle_magics.generation.tables.rows import rows_of
 
 
 def read(rows: Any, **options: Any) -> TestSet:

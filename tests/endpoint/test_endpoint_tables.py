@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kaggle_magics.generation import table_runner
+from kaggle_magics.generation.tables import runner as table_runner
 from kaggle_magics.models.engines.endpoint import Limits
 from kaggle_magics.session import Session
 

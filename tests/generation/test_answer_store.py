@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from kaggle_magics.generation import answer_store
-from kaggle_magics.generation.answer_store import AnswerStore, trim
+from kaggle_magics.generation.cache import store as answer_store
+from kaggle_magics.generation.cache.store import AnswerStore, trim
 
 
 def test_a_record_comes_back_as_it_was(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_writing_keeps_the_folder_within_its_bound(tmp_path: Path, monkeypatch: 
 _WRITER = """
 import sys
 from pathlib import Path
-from kaggle_magics.generation.answer_store import AnswerStore
+from kaggle_magics.generation.cache.store import AnswerStore
 store = AnswerStore([Path(sys.argv[1])])
 print("ready", flush=True)
 number = 0

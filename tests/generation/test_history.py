@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from kaggle_magics.errors import HistoryError
-from kaggle_magics.generation import history_schema, stored
 from kaggle_magics.generation.answer import Answer, InThread, RunCard
 from kaggle_magics.generation.conversation import TurnKey
-from kaggle_magics.generation.history import History
-from kaggle_magics.generation.history_rows import Asked
+from kaggle_magics.generation.history import schema, stored
+from kaggle_magics.generation.history.history import History
+from kaggle_magics.generation.history.rows import Asked
 from kaggle_magics.models.request import Message, Sampling, TokenProbability, Usage
 
 
@@ -83,7 +83,7 @@ def test_richer_kinds_of_answers_come_back_as_they_were() -> None:
 def test_a_file_makes_only_data_of_this_package() -> None:
     for text in (
         '{"is": "subprocess:Popen", "with": {"args": "true"}}',
-        '{"is": "kaggle_magics.generation.stored:load", "with": {"text": "1"}}',
+        '{"is": "kaggle_magics.generation.history.stored:load", "with": {"text": "1"}}',
         '{"is": "kaggle_magics.nothing:Here", "with": {}}',
         '{"is": 3}',
         "{",
@@ -245,9 +245,9 @@ def test_a_newer_file_is_left_alone(tmp_path: Path) -> None:
 def test_an_older_file_is_migrated(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
     add(history, "One")
     history.close()
-    monkeypatch.setattr(history_schema, "VERSION", 2)
+    monkeypatch.setattr(schema, "VERSION", 2)
     column = "ALTER TABLE entries ADD COLUMN note TEXT NOT NULL DEFAULT 'new'"
-    monkeypatch.setitem(history_schema.MIGRATIONS, 1, lambda connection: connection.execute(column))
+    monkeypatch.setitem(schema.MIGRATIONS, 1, lambda connection: connection.execute(column))
     assert asked(history) == ["One"]
     assert history._open().execute("SELECT note FROM entries").fetchone() == ("new",)
 
@@ -280,8 +280,8 @@ def test_what_cannot_be_written_is_said_once(tmp_path: Path, trouble: str) -> No
 PROGRAM = """
 import sys
 from pathlib import Path
-from kaggle_magics.generation.history import History
-from kaggle_magics.generation.history_rows import Asked
+from kaggle_magics.generation.history.history import History
+from kaggle_magics.generation.history.rows import Asked
 sys.path.insert(0, sys.argv[2])
 from test_history import answer
 history = History(Path(sys.argv[1]))

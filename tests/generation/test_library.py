@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kaggle_magics.errors import KaggleMagicsError, OptionError, SavedPromptError, SavedPromptNotFound
-from kaggle_magics.generation.library import PromptLibrary
+from kaggle_magics.generation.library.library import PromptLibrary
 from kaggle_magics.session import Session
 from kaggle_magics.testing import ScriptedEngine
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kaggle_magics.errors import OptionError
-from kaggle_magics.generation.rows import is_missing, rows_of
+from kaggle_magics.generation.tables.rows import is_missing, rows_of
 
 pd = pytest.importorskip("pandas")
 

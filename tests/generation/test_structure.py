@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, NamedTuple, NotRequired, Optional, T
 import pytest
 
 from kaggle_magics.errors import OptionError
-from kaggle_magics.generation.structure import structure_of
+from kaggle_magics.generation.structured.structure import structure_of
 
 
 class Colour(enum.Enum):

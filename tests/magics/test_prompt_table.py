@@ -108,7 +108,7 @@ def test_the_same_cell_goes_on_where_it_was_stopped(
             pressed.append(label)
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("kaggle_magics.magics.prompt_table._SECONDS", 0.0)
+    monkeypatch.setattr("kaggle_magics.magics.prompting.table._SECONDS", 0.0)
     monkeypatch.setattr(NotebookShow, "progress", stop_button)
     shell.run_cell("%%prompt --over df -o out\nsay {n}").raise_error()
     out = shell.user_ns["out"]

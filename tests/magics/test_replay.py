@@ -151,7 +151,7 @@ def test_a_stand_in_gives_what_was_recorded_and_says_what_it_cannot(
     session: Session, answers: Path, make_folder: Any, tmp_path: Path
 ) -> None:
     """Without any model: the record of a load is written as `keep_load` writes it."""
-    from kaggle_magics.generation.kept import as_asked
+    from kaggle_magics.generation.cache.kept import as_asked
 
     engine = __import__("kaggle_magics.testing", fromlist=["x"]).ScriptedEngine(["Lima."])
     model = session.adopt(engine, name="scripted")

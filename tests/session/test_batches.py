@@ -12,8 +12,8 @@ import pytest
 from kaggle_magics.display.batches import batch_file_view
 from kaggle_magics.display.tables import answer_table_view
 from kaggle_magics.errors import OptionError
-from kaggle_magics.generation.batch_file import BatchFile
 from kaggle_magics.generation.several import Answers
+from kaggle_magics.generation.tables.batch_file import BatchFile
 from kaggle_magics.session import Session
 from kaggle_magics.testing import ScriptedEngine
 

@@ -11,7 +11,7 @@ import pytest
 from kaggle_magics.code.check import CodeAnswer
 from kaggle_magics.environment import cache_dir, data_dir
 from kaggle_magics.errors import EngineError, HistoryError, OptionError
-from kaggle_magics.generation.history import HistoryWarning
+from kaggle_magics.generation.history.history import HistoryWarning
 from kaggle_magics.rag.answer import GroundedAnswer
 from kaggle_magics.session import Session
 from kaggle_magics.testing import ScriptedEngine

@@ -9,7 +9,7 @@ import pytest
 from kaggle_magics.display.several import answers_view
 from kaggle_magics.errors import EngineError, OptionError
 from kaggle_magics.generation.several import Answers
-from kaggle_magics.generation.table import TableProgress
+from kaggle_magics.generation.tables.table import TableProgress
 from kaggle_magics.session import Session
 from kaggle_magics.testing import ScriptedEngine
 

@@ -10,9 +10,9 @@ import pytest
 
 from kaggle_magics.display.tables import answer_table_view
 from kaggle_magics.errors import EngineError, KaggleMagicsError, OptionError
-from kaggle_magics.generation import table_runner
 from kaggle_magics.generation.attachments.attach import Attached
-from kaggle_magics.generation.table import AnswerTable, TableProgress
+from kaggle_magics.generation.tables import runner as table_runner
+from kaggle_magics.generation.tables.table import AnswerTable, TableProgress
 from kaggle_magics.models.request import Image, Request
 from kaggle_magics.session import Session
 from kaggle_magics.testing import ScriptedEngine

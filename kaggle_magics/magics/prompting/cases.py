@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 from kaggle_magics.compare.testset import QUESTION
 from kaggle_magics.display.verdicts import verdicts_view
 from kaggle_magics.errors import OptionError
-from kaggle_magics.generation.row_prompt import ROW
-from kaggle_magics.generation.rows import Rows, rows_of
+from kaggle_magics.generation.tables.row_prompt import ROW
+from kaggle_magics.generation.tables.rows import Rows, rows_of
 from kaggle_magics.interpolation import name_of
 from kaggle_magics.magics.arguments import Parser, share
-from kaggle_magics.magics.prompt_table import paced
+from kaggle_magics.magics.prompting.table import paced
 
 if TYPE_CHECKING:
     from kaggle_magics.compare.verdicts import Verdicts
     from kaggle_magics.display.stream import Show
-    from kaggle_magics.generation.table import TableProgress
+    from kaggle_magics.generation.tables.table import TableProgress
     from kaggle_magics.magics.call import Call
 
 _TEXT = f"{{{QUESTION}}}"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kaggle_magics.errors import OptionError, did_you_mean
-from kaggle_magics.generation.rows import FILES, ListRows, Rows, rows_of
+from kaggle_magics.generation.tables.rows import FILES, ListRows, Rows, rows_of
 from kaggle_magics.magics.arguments import Parser
 
 

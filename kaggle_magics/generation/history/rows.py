@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from kaggle_magics.generation import stored
 from kaggle_magics.generation.answer import Answer, RunCard
 from kaggle_magics.generation.conversation import Turn, TurnKey
+from kaggle_magics.generation.history import stored
 from kaggle_magics.models.request import Message, Sampling, StopReason, Usage
 
 

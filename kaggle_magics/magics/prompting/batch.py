@@ -10,13 +10,13 @@ from kaggle_magics.display.tables import answer_table_view
 from kaggle_magics.errors import OptionError
 from kaggle_magics.generation.several import Answers
 from kaggle_magics.magics.arguments import Parser
-from kaggle_magics.magics.prompt_table import given_rows, table_prompt
+from kaggle_magics.magics.prompting.table import given_rows, table_prompt
 
 if TYPE_CHECKING:
     from kaggle_magics.display.bundle import View
     from kaggle_magics.display.stream import Show
-    from kaggle_magics.generation.batch_file import BatchFile
-    from kaggle_magics.generation.table import AnswerTable
+    from kaggle_magics.generation.tables.batch_file import BatchFile
+    from kaggle_magics.generation.tables.table import AnswerTable
     from kaggle_magics.magics.call import Call
 
 

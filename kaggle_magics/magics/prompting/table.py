@@ -10,18 +10,18 @@ from kaggle_magics.display.bundle import View, join, note
 from kaggle_magics.display.several import answers_view
 from kaggle_magics.display.tables import answer_table_view, table_line
 from kaggle_magics.errors import OptionError
-from kaggle_magics.generation.row_prompt import RowPrompt
-from kaggle_magics.generation.rows import VALUE
 from kaggle_magics.generation.several import check_several
+from kaggle_magics.generation.tables.row_prompt import RowPrompt
+from kaggle_magics.generation.tables.rows import VALUE
 from kaggle_magics.interpolation import Template, name_of
 from kaggle_magics.magics.arguments import Parser, whole
-from kaggle_magics.magics.over import Over, over_option, read_over
+from kaggle_magics.magics.prompting.over import Over, over_option, read_over
 
 if TYPE_CHECKING:
     from kaggle_magics.display.stream import Show
     from kaggle_magics.generation.prompt import Prompt
     from kaggle_magics.generation.several import Answers
-    from kaggle_magics.generation.table import AnswerTable, TableProgress
+    from kaggle_magics.generation.tables.table import AnswerTable, TableProgress
     from kaggle_magics.magics.call import Call
 
 _SECONDS = 0.1

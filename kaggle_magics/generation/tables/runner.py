@@ -9,10 +9,10 @@ from dataclasses import replace
 
 from kaggle_magics.errors import KaggleMagicsError, OptionError
 from kaggle_magics.generation.answer import Answer
-from kaggle_magics.generation.answered import Answered, key_of
-from kaggle_magics.generation.row_prompt import RowPrompt
-from kaggle_magics.generation.rows import Rows
-from kaggle_magics.generation.table import NOT_ASKED, AnswerTable, RowAnswer, TableProgress, TableRun
+from kaggle_magics.generation.tables.answered import Answered, key_of
+from kaggle_magics.generation.tables.row_prompt import RowPrompt
+from kaggle_magics.generation.tables.rows import Rows
+from kaggle_magics.generation.tables.table import NOT_ASKED, AnswerTable, RowAnswer, TableProgress, TableRun
 from kaggle_magics.models.identity import identify
 from kaggle_magics.models.loaded import LoadedModel
 from kaggle_magics.models.request import Request, Usage

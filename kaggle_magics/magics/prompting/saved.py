@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kaggle_magics.display.bundle import note
 from kaggle_magics.errors import OptionError, SavedPromptError, did_you_mean
-from kaggle_magics.generation.prompt_file import Kind, check_filled, check_values
+from kaggle_magics.generation.library.prompt_file import Kind, check_filled, check_values
 from kaggle_magics.models.request import Sampling
 
 if TYPE_CHECKING:

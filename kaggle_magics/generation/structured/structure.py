@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 from kaggle_magics import wording
 from kaggle_magics.errors import OptionError, StructureError
 from kaggle_magics.generation.answer import Answer
-from kaggle_magics.generation.json_schema import FIELD, as_object, checked, is_strict, tightened, told
-from kaggle_magics.generation.python_types import form_of
+from kaggle_magics.generation.structured.json_schema import FIELD, as_object, checked, is_strict, tightened, told
+from kaggle_magics.generation.structured.python_types import form_of
 from kaggle_magics.models.constraint import ServerForm, Vocabulary
 from kaggle_magics.models.request import Request
 

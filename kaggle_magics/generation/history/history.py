@@ -16,10 +16,10 @@ from pathlib import Path
 
 from kaggle_magics import environment
 from kaggle_magics.errors import HistoryError
-from kaggle_magics.generation import history_schema
 from kaggle_magics.generation.answer import Answer
 from kaggle_magics.generation.conversation import Turn
-from kaggle_magics.generation.history_rows import (
+from kaggle_magics.generation.history import schema
+from kaggle_magics.generation.history.rows import (
     ENTRY,
     WRITTEN,
     Asked,
@@ -29,7 +29,7 @@ from kaggle_magics.generation.history_rows import (
     row_of,
     turn_of,
 )
-from kaggle_magics.generation.history_rows import where as where_of
+from kaggle_magics.generation.history.rows import where as where_of
 
 FILE = "history.sqlite"
 BUSY_SECONDS = 5.0
@@ -245,7 +245,7 @@ def _connect(path: Path) -> sqlite3.Connection:
             connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA secure_delete = ON")
-        history_schema.prepare(connection)
+        schema.prepare(connection)
     except BaseException:
         connection.close()
         raise

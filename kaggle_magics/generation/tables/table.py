@@ -8,7 +8,7 @@ from typing import Any
 
 from kaggle_magics.extras import require
 from kaggle_magics.generation.answer import Answer
-from kaggle_magics.generation.rows import Rows
+from kaggle_magics.generation.tables.rows import Rows
 from kaggle_magics.models.request import Sampling, StopReason, Usage
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kaggle_magics.display.preview import preview_view
 from kaggle_magics.errors import OptionError
 from kaggle_magics.magics.call import Call
-from kaggle_magics.magics.prompt_table import first_prompt
+from kaggle_magics.magics.prompting.table import first_prompt
 
 if TYPE_CHECKING:
     from kaggle_magics.generation.preview import Preview

@@ -10,7 +10,7 @@ from typing import Any
 
 from kaggle_magics.errors import OptionError, did_you_mean
 from kaggle_magics.generation.prompt import Prompt
-from kaggle_magics.generation.rows import Row, Rows, is_missing
+from kaggle_magics.generation.tables.rows import Row, Rows, is_missing
 from kaggle_magics.interpolation import Template, name_of, resolve
 
 ROW = "row"

@@ -14,7 +14,7 @@ from typing import Any
 
 from kaggle_magics.environment import input_root
 from kaggle_magics.errors import OptionError, SavedPromptError, SavedPromptNotFound, did_you_mean
-from kaggle_magics.generation.prompt_file import Kind, SavedPrompt, checked, read, written
+from kaggle_magics.generation.library.prompt_file import Kind, SavedPrompt, checked, read, written
 
 FOLDER = "prompts"
 SUFFIX = ".md"

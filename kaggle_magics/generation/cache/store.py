@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kaggle_magics.generation.answer_key import canonical
+from kaggle_magics.generation.cache.key import canonical
 
 FORMAT = 1
 MOST_BYTES = 512 * 2**20

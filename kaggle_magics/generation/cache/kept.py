@@ -12,9 +12,9 @@ from typing import Any
 from kaggle_magics import environment
 from kaggle_magics.errors import KaggleMagicsError, ReplayMiss
 from kaggle_magics.generation.answer import Answer
-from kaggle_magics.generation.answer_key import Slot, slot_of
-from kaggle_magics.generation.answer_store import AnswerStore
-from kaggle_magics.generation.nearest import why_missed
+from kaggle_magics.generation.cache.key import Slot, slot_of
+from kaggle_magics.generation.cache.nearest import why_missed
+from kaggle_magics.generation.cache.store import AnswerStore
 from kaggle_magics.generation.record import answer_of_record, answer_record
 from kaggle_magics.generation.running import card_of
 from kaggle_magics.models.engines.protocol import EngineFacts

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from kaggle_magics.errors import OptionError
-from kaggle_magics.generation.answered import key_of
+from kaggle_magics.generation.tables.answered import key_of
 from kaggle_magics.models.engines.endpoint.payload import payload, response_formats
 from kaggle_magics.models.request import Request, StopReason, Usage
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kaggle_magics.errors import ReplayMiss
-from kaggle_magics.generation.answer_key import Slot
+from kaggle_magics.generation.cache.key import Slot
 from kaggle_magics.models.request import Request
 
 _COMPARED = 2000

@@ -1,0 +1,1 @@
+"""Answers that have to be something: a schema, choices, an expression."""

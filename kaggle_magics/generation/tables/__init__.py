@@ -1,0 +1,1 @@
+"""One prompt asked once a row."""

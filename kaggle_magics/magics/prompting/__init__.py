@@ -1,0 +1,1 @@
+"""What the options of the prompting magics do, one idea a file."""

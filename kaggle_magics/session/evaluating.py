@@ -45,7 +45,7 @@ class EvaluatingCalls(TableCalls, ExpectingCalls):
     ) -> Verdicts:
         """Ask every row of a test set, check every answer, and tell the pass rate of each variant.
 
-        `cases` is a .csv, .jsonl or other table (`generation.tables.rows.rows_of`) with a column `question`, or with those
+        `cases` is a .csv, .jsonl or other table (`tables.rows.rows_of`) with a column `question`, or with those
         that `text` names in braces; `compare.testset` says which columns are checked, and `expectations` are expected
         of every answer besides. `models`, `quant` and `options` are as for `compare`: lists make variants. Each
         variant asks its rows in batches; rows that fail count as failed. The stop button keeps what is done.

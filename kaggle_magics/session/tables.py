@@ -42,7 +42,7 @@ class TableCalls(PromptingCalls):
     ) -> AnswerTable:
         """Ask once for each row; `{column}` in the text and the system text is the row's value.
 
-        `rows` is a DataFrame, a list or a file: see `generation.tables.rows.rows_of`; errors call it `name`. A field that is
+        `rows` is a DataFrame, a list or a file: see `tables.rows.rows_of`; errors call it `name`. A field that is
         no column is filled from `namespace`; `{row["two words"]}` is a column whose name is no name. `options` are
         those of `prompt`. With a `seed`, every row has that one, so that each can be asked alone and says the same.
 

@@ -82,9 +82,9 @@ def test_richer_kinds_of_answers_come_back_as_they_were() -> None:
 
 def test_a_file_makes_only_data_of_this_package() -> None:
     for text in (
+        '{"is": "Popen", "with": {"args": "true"}}',
         '{"is": "subprocess:Popen", "with": {"args": "true"}}',
-        '{"is": "kaggle_magics.generation.history.stored:load", "with": {"text": "1"}}',
-        '{"is": "kaggle_magics.nothing:Here", "with": {}}',
+        '{"is": "Usage", "with": {"wrong": 1}}',
         '{"is": 3}',
         "{",
     ):

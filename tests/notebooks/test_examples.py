@@ -277,6 +277,40 @@ def test_models_from_a_name_to_a_running_engine(tmp_path: Path, monkeypatch: pyt
     assert "given back" in models.shown("%llm_unload --all") and "Let go of mine" in models.shown("%llm_unload --all")
 
 
+@pytest.mark.slow
+def test_prompting_from_a_dry_run_to_a_test_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for library in ("llguidance", "pandas"):
+        pytest.importorskip(library, reason=f"{library} is not installed")
+    # The tests' own default is off; the notebook shows what people get.
+    monkeypatch.delenv("KAGGLE_MAGICS_ANSWERS", raising=False)
+    prompting = run(nbformat.read(EXAMPLES / "prompting.ipynb", as_version=4), EXAMPLES, tmp_path / "prompting.ipynb")
+    sent = prompting.shown("--dry-run -s")
+    assert "value of a variable" in sent and "system text" in sent and "special token" in prompting.page
+    assert "perplexity" in prompting.shown("--logprobs 3")
+    # The second turn's prompt holds the first one, which was read before.
+    reused = re.search(r"turn 2 · (\d+) prompt tokens \((\d+) reused\)", prompting.shown("capital of Kenya?"))
+    assert reused and int(reused[2]) > 0.5 * int(reused[1])
+    assert "Turn 2" in prompting.shown("--thread capitals") or "2 turns" in prompting.shown("%llm_history --thread")
+    cut, whole = prompting.answer("--max-tokens 12"), prompting.answer("--resume")
+    assert whole.startswith(cut.strip()) and len(whole) > len(cut)
+    assert re.search(r"resumed after \d+ tokens", prompting.shown("--resume"))
+    assert prompting.shown("found.value") == "Person(name='Anna', age=31)"
+    assert prompting.shown("choice.value") in ("'pizza'", "'sushi'", "'tacos'")
+    assert re.search(r"3 answers, \d distinct", prompting.shown("-n 3"))
+    assert "First rows" in prompting.page and "countries is a pandas DataFrame of 4 rows" in prompting.page
+    table = prompting.shown("capitals.to_pandas()")
+    assert sum(capital in table for capital in ("Lima", "Nairobi", "Tokyo", "Rome")) >= 3
+    assert "/v1/chat/completions" in prompting.shown("read_text().splitlines()")
+    assert "agreement" in prompting.shown("%%compare --temperature") and "of 3 answers" in prompting.shown("%%expect")
+    assert re.search(r"of 8 answers as expected \(\d+%\)", prompting.shown("%%compare --file"))
+    assert "from the cache" in prompting.shown("--save capital")
+    assert "Tokyo" in prompting.answer("--use capital")
+    assert "max_tokens = 20" in prompting.shown("capital.md")
+    assert "Nairobi" in prompting.shown("%llm_history kenya")
+    asked = re.search(r"(\d+) of (\d+) answers are the same, 0 changed", prompting.shown("%llm_verify"))
+    assert asked and asked[1] == asked[2]
+
+
 def test_a_failing_cell_fails_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cells = [nbformat.v4.new_code_cell(source) for source in ("print('before')", "1 / 0", "3")]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "fails.ipynb")

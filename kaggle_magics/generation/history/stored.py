@@ -1,8 +1,8 @@
 """Answers as JSON, and back: every kind of them, with all they hold.
 
-A dataclass of this package is written with the name of its class; nothing else is ever made from a file but plain data.
-Of bytes, such as an image's, nothing is kept. What a later release has added gets its default, what it has dropped is
-left out.
+An answer's dataclasses are written by their names, so that a file outlives a module's move; nothing else is ever made
+from a file but plain data. Of bytes, such as an image's, nothing is kept. What a later release has added gets its
+default, what it has dropped is left out.
 """
 
 from __future__ import annotations
@@ -14,11 +14,21 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-_PACKAGE = __name__.partition(".")[0]
+_HOMES = {
+    "kaggle_magics.generation.answer": ("Answer",),
+    "kaggle_magics.generation.card": ("RunCard", "InThread"),
+    "kaggle_magics.models.request": ("Image", "Message", "Sampling", "Progress", "Usage", "TokenProbability"),
+    "kaggle_magics.code.check": ("CodeAnswer", "Check"),
+    "kaggle_magics.rag.answer": ("GroundedAnswer", "Citation"),
+    "kaggle_magics.rag.passages": ("Hit", "Passage", "Place"),
+}
+"""Module -> the dataclasses in it that answers are made of. Rooms above are only named: they load with an answer of
+theirs."""
+_MODULES = {name: module for module, names in _HOMES.items() for name in names}
 
 
 def dump(value: Any) -> str:
-    """A dataclass of this package as JSON. What is neither plain data nor such a dataclass becomes None."""
+    """An answer as JSON. What in it is neither plain data nor a dataclass of `_HOMES` becomes None."""
     return json.dumps(_plain(value), separators=(",", ":"))
 
 
@@ -33,9 +43,10 @@ def load(text: str) -> Any:
 def _plain(value: Any) -> Any:
     if value is None or type(value) in (bool, int, float, str):
         return value
-    if is_dataclass(value) and not isinstance(value, type) and type(value).__module__.startswith(f"{_PACKAGE}."):
+    kind = type(value)
+    if _MODULES.get(kind.__name__) == kind.__module__ and is_dataclass(kind):
         kept = {part.name: _plain(getattr(value, part.name)) for part in fields(value) if part.init}
-        return {"is": f"{type(value).__module__}:{type(value).__qualname__}", "with": kept}
+        return {"is": kind.__name__, "with": kept}
     if isinstance(value, bytes):
         return {"bytes": len(value)}
     if isinstance(value, list):
@@ -63,11 +74,6 @@ def _made(value: Any) -> Any:
         return b""
     if "map" in value:
         return {_made(key): _made(item) for key, item in value["map"]}
-    module, _, name = value["is"].partition(":")
-    if not module.startswith(f"{_PACKAGE}."):
-        raise ValueError(f"{module} is none of this package's modules")
-    made = getattr(importlib.import_module(module), name)
-    if not is_dataclass(made) or not isinstance(made, type):
-        raise ValueError(f"{value['is']} is no dataclass")
+    made: Any = getattr(importlib.import_module(_MODULES[value["is"]]), value["is"])
     known = {part.name for part in fields(made) if part.init}
     return made(**{key: _made(item) for key, item in value["with"].items() if key in known})

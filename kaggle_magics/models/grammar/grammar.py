@@ -64,7 +64,7 @@ class Grammar:
 
 
 def grammar_of(described: Mapping[str, Any]) -> Grammar:
-    """The grammar of {"schema": ...}, {"choices": [...]} or {"regex": ...} (`generation.structured.structure.Structure`).
+    """The grammar of {"schema": ...}, {"choices": [...]} or {"regex": ...} (`generation.structured`).
 
     JSON and choices may begin with a space. A regular expression has Rust's syntax, which is nearly Python's.
     """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -12,7 +11,7 @@ from kaggle_magics.generation.card import RunCard
 from kaggle_magics.generation.conversation import Thread, Turn
 from kaggle_magics.generation.history.rows import Asked
 from kaggle_magics.generation.running import card_of
-from kaggle_magics.generation.structured.structure import structure_of
+from kaggle_magics.generation.structured.structure import structure_again
 from kaggle_magics.generation.waiting import in_line
 from kaggle_magics.models.loaded import LoadedModel
 from kaggle_magics.models.request import Message, Request
@@ -102,7 +101,7 @@ def _request(answer: Answer, loaded: LoadedModel, max_tokens: int | None) -> tup
     """The request that goes on with an answer, and whether it does so from the very tokens."""
     card = answer.card
     sampling = card.sampling if max_tokens is None else replace(card.sampling, max_tokens=max_tokens)
-    structure = structure_of(**json.loads(card.structure)) if card.structure else None
+    structure = structure_again(card.structure) if card.structure else None
     request = Request(card.messages, sampling, card.template, structure, card.logprobs)
     if not answer.text and not (answer.progress and answer.progress.tokens):
         return request, True

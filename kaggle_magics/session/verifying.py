@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from os import PathLike
@@ -14,7 +13,7 @@ from kaggle_magics.generation.answer import Answer
 from kaggle_magics.generation.card import RunCard
 from kaggle_magics.generation.record import notebook_answers
 from kaggle_magics.generation.running import answer_of, card_of
-from kaggle_magics.generation.structured.structure import Structure, structure_of
+from kaggle_magics.generation.structured.structure import structure_again
 from kaggle_magics.generation.worker import Generation
 from kaggle_magics.models.content import content_hash
 from kaggle_magics.models.find.catalog import list_checkpoints
@@ -81,7 +80,7 @@ class VerifyingCalls(GeneratingCalls):
         if reason := why_not(answer):
             return Check(number=number, before=answer, remarks=(reason,))
         try:
-            structure = _structure(card)
+            structure = structure_again(card.structure) if card.structure else None
             model = self._same_model(card, borrowing)
             # A resumed answer is what one without a break would have been.
             sampling = replace(card.sampling, max_tokens=card.sampling.max_tokens + card.resumed)
@@ -150,16 +149,3 @@ def _place_of(content: str, path: Path, name: str) -> Path:
     if found is None:
         raise ModelNotFound(f"{name} is not on this machine ({path}).")
     raise ModelNotFound(f"The files of {name} have changed since, and the old ones are nowhere here ({path}).")
-
-
-def _structure(card: RunCard) -> Structure | None:
-    """The structure that an answer was held to. Raises `OptionError` where the card does not tell enough."""
-    if card.structure is None:
-        return None
-    try:
-        made = structure_of(**json.loads(card.structure))
-    except (KaggleMagicsError, TypeError, ValueError):
-        made = None
-    if made is None or made.key != card.structure:
-        raise OptionError("Its structure cannot be made again from the card.")
-    return made

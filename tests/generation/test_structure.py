@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, NamedTuple, NotRequired, Optional, T
 import pytest
 
 from kaggle_magics.errors import OptionError
-from kaggle_magics.generation.structured.structure import structure_of
+from kaggle_magics.generation.structured.structure import structure_again, structure_of
 
 
 class Colour(enum.Enum):
@@ -256,7 +256,17 @@ def test_the_model_is_told_in_words_where_words_do() -> None:
 )
 def test_a_card_makes_the_same_structure_again(given: dict[str, Any]) -> None:
     key = structure_of(**given).key  # type: ignore[union-attr]
-    assert structure_of(**json.loads(key)).key == key  # type: ignore[union-attr]
+    assert structure_again(key).key == key
+
+
+def test_a_structure_from_a_card_still_reads_values_and_refuses_others() -> None:
+    again = structure_again(structure_of(schema=Person).key)  # type: ignore[union-attr]
+    assert again.value('{"name": "Anna", "age": 31}') == {"name": "Anna", "age": 31}
+    with pytest.raises(ValueError, match="age"):
+        again.value('{"name": "Anna", "age": "old"}')
+    for damaged in ("", "[]", "{}", '{"schema": 5}', '{"form": {}}', '{"choices": [], "regex": "a"}'):
+        with pytest.raises(OptionError, match="cannot be made again"):
+            structure_again(damaged)
 
 
 # -- pydantic --------------------------------------------------------------------------------------------------

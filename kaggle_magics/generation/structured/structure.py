@@ -11,12 +11,13 @@ import enum
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from kaggle_magics import wording
-from kaggle_magics.errors import OptionError, StructureError
+from kaggle_magics.errors import KaggleMagicsError, OptionError, StructureError
 from kaggle_magics.generation.answer import Answer
 from kaggle_magics.generation.structured.json_schema import FIELD, as_object, checked, is_strict, tightened, told
 from kaggle_magics.generation.structured.python_types import form_of
@@ -118,6 +119,23 @@ def structure_of(*, schema: Any = None, choices: Any = None, regex: Any = None) 
     return None if regex is None else _of_regex(regex)
 
 
+def structure_again(key: str) -> Structure:
+    """The structure whose `key` a run card holds. Its values are JSON data: a card knows no Python types.
+
+    Raises `OptionError` where the key does not tell enough to make the same again.
+    """
+    made: Structure | None = None
+    with suppress(KaggleMagicsError, TypeError, ValueError):
+        described = json.loads(key)
+        schema = described.get("schema") if isinstance(described, dict) and len(described) == 1 else None
+        # It was checked when it was given, so what reads data by it is made only where data has to be read: importing
+        # jsonschema takes seconds where Jupyter has installed all its formats.
+        made = _json_structure(schema, _reading(schema)) if isinstance(schema, dict) else structure_of(**described)
+    if made is None or made.key != key:
+        raise OptionError("Its structure cannot be made again from the card.")
+    return made
+
+
 def structured(request: Request, answer: Answer) -> Answer:
     """The answer with its value, where the request asked for a structure. Raises `StructureError`."""
     return request.constraint.finish(answer) if isinstance(request.constraint, Structure) else answer
@@ -128,19 +146,26 @@ def _of_schema(schema: Any) -> Structure:
         schema = _schema_text(schema)
     if isinstance(schema, Mapping):
         check = checked(schema)
-        tight = tightened(schema)
 
         def read(data: Any) -> Any:
             check(data)
             return data
 
-        return _json_structure(tight, read)
+        return _json_structure(tightened(schema), read)
     form = form_of(schema)
     values = form.schema.get("enum")
     if values and all(isinstance(value, str) and value.strip() == value != "" for value in values):
         # Texts need no quotation marks around them when there is nothing else.
         return _choices(values, form.read)
     return _json_structure(tightened(form.schema), form.read)
+
+
+def _reading(schema: Mapping[str, Any]) -> Callable[[Any], Any]:
+    def read(data: Any) -> Any:
+        checked(schema)(data)
+        return data
+
+    return read
 
 
 def _json_structure(schema: Mapping[str, Any], read: Callable[[Any], Any]) -> Structure:

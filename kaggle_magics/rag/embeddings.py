@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from kaggle_magics.errors import CheckpointError
 from kaggle_magics.extras import require
+from kaggle_magics.models.engines.transformers.quiet import LOADING
 
 Vectors = NDArray[np.float32]
 """Unit vectors, shape (n, d), or (d,) for one; float32."""
@@ -111,7 +112,7 @@ class SentenceTransformerEmbedder:
     def _loaded(self) -> Any:
         if self._model is None:
             library = require("sentence_transformers", "Embedding text")
-            with _quiet():
+            with LOADING, _quiet():
                 try:
                     self._model = library.SentenceTransformer(str(self.folder), local_files_only=True)
                 except (OSError, ValueError, RuntimeError, KeyError) as error:

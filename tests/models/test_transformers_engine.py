@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from kaggle_magics.errors import CheckpointError, OptionError
 from kaggle_magics.models.checkpoint import read_checkpoint
 from kaggle_magics.models.engines.protocol import Engine
 from kaggle_magics.models.engines.registry import load_engine
+from kaggle_magics.models.engines.transformers import loading
 from kaggle_magics.models.fit.plan import make_plan
 from kaggle_magics.models.request import Message
 
@@ -184,3 +187,27 @@ def test_a_stop_ends_a_pass_between_two_layers(tiny_llama: Path, open_engine: Ca
     assert last.stop_reason == "interrupted" and stop.left == 0
     text, last = ask(engine, prompt, max_tokens=10)
     assert text == whole and last.usage.reused_tokens == 0
+
+
+def test_two_threads_load_one_after_the_other(tiny_llama: Path, ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """transformers has settings of the whole process while it loads: with two at once, weights can be missing."""
+    plan, inside, most = make_plan(read_checkpoint(tiny_llama)), [], []
+    real = loading.load_weights
+
+    def watched(*given: Any) -> Any:
+        inside.append(given)
+        most.append(len(inside))
+        # Long enough for the others to come in as well, if they could.
+        time.sleep(0.1)
+        try:
+            return real(*given)
+        finally:
+            inside.pop()
+
+    monkeypatch.setattr(loading, "load_weights", watched)
+    with ThreadPoolExecutor(3) as threads:
+        engines = list(threads.map(lambda _: load_engine(plan), range(3)))
+    said = {ask(engine, "Once upon a time", max_tokens=8)[0] for engine in engines}
+    for engine in engines:
+        engine.close()
+    assert most == [1, 1, 1] and len(said) == 1

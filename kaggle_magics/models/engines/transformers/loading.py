@@ -19,7 +19,7 @@ from kaggle_magics.models.engines.transformers.checks import check_report, check
 from kaggle_magics.models.engines.transformers.encoder_decoder import EncoderDecoderEngine, EncoderDecoderModel
 from kaggle_magics.models.engines.transformers.images import ImageTextEngine, ImageTextModel
 from kaggle_magics.models.engines.transformers.model import TransformersModel, first_line, free
-from kaggle_magics.models.engines.transformers.quiet import quiet
+from kaggle_magics.models.engines.transformers.quiet import LOADING, quiet
 from kaggle_magics.models.engines.warming import warm_up
 from kaggle_magics.models.fit.plan import Plan
 from kaggle_magics.models.templates import template_of
@@ -32,7 +32,7 @@ def load(plan: Plan) -> LocalEngine:
     transformers: Any = require("transformers", "Running a safetensors model")
     torch: Any = require("torch", "Running a safetensors model")
     try:
-        with quiet(transformers):
+        with LOADING, quiet(transformers):
             tokenizer = load_tokenizer(plan, transformers)
             processor = load_processor(plan, transformers)
             model = load_weights(plan, transformers, torch)

@@ -1,12 +1,17 @@
-"""Keeps what transformers has to say off the person's screen."""
+"""Keeps what transformers has to say off the person's screen, and its loading to one thread at a time."""
 
 from __future__ import annotations
 
 import logging
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+LOADING = threading.Lock()
+"""Held by whoever loads weights: meanwhile transformers changes torch's defaults and its own for the whole process, and
+of two loads at once one finds weights missing."""
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from kaggle_magics.models.checkpoint import Checkpoint
 from kaggle_magics.models.engines.protocol import Engine
 from kaggle_magics.models.engines.registry import load_engine
 from kaggle_magics.models.find.catalog import list_checkpoints
-from kaggle_magics.models.fit.choices import Choice, choices, with_options
+from kaggle_magics.models.fit.choices import Choice, choices, takes, with_options
 from kaggle_magics.models.fit.machine import Machine, this_machine
 from kaggle_magics.models.fit.plan import ENGINES, Plan, make_plan
 from kaggle_magics.models.fit.remedies import explained
@@ -79,6 +79,7 @@ class ModelPool:
             context=options.context,
             device=options.device,
             quant=options.quant,
+            adapter=options.adapter,
             siblings=list_checkpoints(),
         )
         return with_options(ways, adapter=options.adapter, allow_pickle=options.allow_pickle)
@@ -297,10 +298,18 @@ def plan_for(checkpoint: Checkpoint, options: LoadOptions, machine: Machine | No
         device=options.device,
         quant=options.quant,
         allow_pickle=options.allow_pickle,
+        adapter=options.adapter,
         siblings=list_checkpoints() if options.quant == "auto" else (),
     )
     if options.adapter is not None:
         check_adapter(options.adapter, checkpoint)
+        if not takes(plan, options.adapter):
+            # Before anything is converted for it.
+            raise OptionError(
+                f"{options.adapter.name} is a PEFT adapter, which a conversion to {plan.convert_to or plan.dtype} "
+                "cannot take.",
+                "Leave --quant out, or take --quant nf4.",
+            )
     return replace(plan, adapter=options.adapter, trust_remote_code=options.trust_remote_code)
 
 

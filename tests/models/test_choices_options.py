@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kaggle_magics.errors import CheckpointError
+from kaggle_magics.errors import CheckpointError, OptionError
 from kaggle_magics.models.checkpoint import read_checkpoint
 from kaggle_magics.models.loaded import LoadOptions
 from kaggle_magics.models.pool import ModelPool
@@ -27,6 +27,23 @@ def test_an_adapter_leaves_the_ways_of_its_own_engine(
     assert all(way.command.endswith(f"--adapter {adapter}") and way.plan.adapter == adapter for way in ways)
     with pytest.raises(CheckpointError, match="GGUF adapter"):
         ModelPool().choices(model, LoadOptions(adapter=gguf_adapter(tmp_path)))
+
+
+def test_auto_takes_a_way_that_takes_the_adapter(
+    tmp_path: Path, make_folder: Callable[..., Path], make_adapter: Callable[..., Path]
+) -> None:
+    """Else a model would be converted first, and the adapter refused after it."""
+    # Too slow as stored on a CPU: "auto" converts it.
+    folder = make_folder(tmp_path / "slow", parameters=3_000_000, num_hidden_layers=400, hidden_size=2048)
+    model, adapter = read_checkpoint(folder), make_adapter(tmp_path / "adapter")
+    auto, with_adapter = LoadOptions("auto", device="cpu"), LoadOptions("auto", device="cpu", adapter=adapter)
+    assert [way.plan.engine for way in ModelPool().choices(model, auto) if way.taken] == ["llama.cpp"]
+    assert [way.plan.engine for way in ModelPool().choices(model, with_adapter) if way.taken] == ["transformers"]
+    assert ModelPool().plan(model, with_adapter).engine == "transformers"
+    asked = LoadOptions("q4_k_m", device="cpu", adapter=adapter)
+    assert not any(way.taken for way in ModelPool().choices(model, asked))
+    with pytest.raises(OptionError, match=r"PEFT adapter.*cannot take"):
+        ModelPool().plan(model, asked)
 
 
 def gguf_adapter(folder: Path) -> Path:

@@ -64,16 +64,18 @@ def choices(
     context: int | None = None,
     device: str | None = None,
     quant: str | None = None,
+    adapter: Path | None = None,
     siblings: Sequence[Checkpoint] = (),
 ) -> list[Choice]:
-    """Every way to run `checkpoint`, the one that `quant` and `dtype` take being marked; best quality first.
+    """Every way to run `checkpoint` with a LoRA adapter, the one that `quant` and `dtype` take being marked; best
+    quality first.
 
     None is marked where what was asked for does not fit. Raises as `plan.make_plan` for options that cannot be.
     """
     machine = machine or this_machine()
-    ways = list(_ways(checkpoint, machine, context, device, siblings))
+    ways = [way for way in _ways(checkpoint, machine, context, device, siblings) if takes(way.plan, adapter)]
     taken = _taken(ways, checkpoint, machine, dtype, context, device, quant)
-    if taken is None:
+    if taken is None or not takes(taken, adapter):
         return ways
     known = [replace(way, taken=_same(way.plan, taken)) for way in ways]
     if not any(way.taken for way in known):
@@ -82,15 +84,12 @@ def choices(
 
 
 def with_options(ways: Sequence[Choice], *, adapter: Path | None, allow_pickle: bool) -> list[Choice]:
-    """The ways that are left beside these options, their lines with them.
+    """The ways with these options in their plans and lines.
 
-    An adapter is for the engine it was made for. Pickled weights are taken by none before they are allowed, and each
-    line says how.
+    Pickled weights are taken by none before they are allowed, and each line says how.
     """
     left = []
     for way in ways:
-        if adapter is not None and (adapter.suffix.lower() == ".gguf") != (way.plan.engine == "llama.cpp"):
-            continue
         words, plan, why, taken = [way.command], replace(way.plan, adapter=adapter), way.why, way.taken
         if adapter is not None:
             words.append(f'--adapter "{adapter}"' if " " in str(adapter) else f"--adapter {adapter}")
@@ -100,6 +99,11 @@ def with_options(ways: Sequence[Choice], *, adapter: Path | None, allow_pickle: 
                 taken, why = False, "; ".join(part for part in (why, "reads pickles, which can run any code") if part)
         left.append(replace(way, command=" ".join(words), plan=plan, why=why, taken=taken))
     return left
+
+
+def takes(plan: Plan, adapter: Path | None) -> bool:
+    """Whether an adapter is for the engine that a plan runs on: llama.cpp takes GGUF files, transformers the rest."""
+    return adapter is None or (adapter.suffix.lower() == ".gguf") == (plan.engine == "llama.cpp")
 
 
 def _taken(
@@ -127,12 +131,14 @@ def best(
     context: int | None = None,
     device: str | None = None,
     allow_pickle: bool = False,
+    adapter: Path | None = None,
     siblings: Sequence[Checkpoint] = (),
 ) -> Plan:
     """What "auto" takes; see the rule above. Raises `DoesNotFit` when nothing fits, `OptionError` beside a dtype."""
     if dtype not in (None, "auto"):
         raise OptionError(f"quant auto and dtype {dtype} exclude each other.", "Leave one of them out.")
-    ways = [way for way in _ways(checkpoint, machine, context, device, siblings) if way.fits and not way.missing]
+    known = _ways(checkpoint, machine, context, device, siblings)
+    ways = [way for way in known if way.fits and not way.missing and takes(way.plan, adapter)]
     if not ways:
         # Says what would fit.
         from kaggle_magics.models.fit.plan import make_plan

@@ -94,6 +94,7 @@ def make_plan(
     device: str | None = None,
     quant: str | None = None,
     allow_pickle: bool = False,
+    adapter: Path | None = None,
     siblings: Sequence[Checkpoint] = (),
     held: Mapping[str, Mapping[str, int]] | None = None,
 ) -> Plan:
@@ -101,8 +102,8 @@ def make_plan(
 
     `context` is in tokens; when None it is the model's own up to 8192, and less where only less fits. `quant` None or
     "none" leaves the weights as stored; "nf4", "int8" or a GGUF type asks for that; "auto" takes the best that fits
-    (see `fit.choices`), which may be one of `siblings`: files of the same model. `held` (loaded model -> device ->
-    bytes) is what the error can offer to free.
+    (see `fit.choices`) and takes `adapter`, which may be one of `siblings`: files of the same model.
+    `held` (loaded model -> device -> bytes) is what the error can offer to free.
 
     Raises `CheckpointError` for pickled weights unless they are allowed, `OptionError` for a dtype, context, device or
     quantisation that cannot be, and `DoesNotFit` with what would; its `plan` is the one that came nearest.
@@ -118,7 +119,7 @@ def make_plan(
         from kaggle_magics.models.fit.choices import best
 
         return best(checkpoint, machine=machine, dtype=dtype, context=context, device=device,
-                    allow_pickle=allow_pickle, siblings=siblings)  # fmt: skip
+                    allow_pickle=allow_pickle, adapter=adapter, siblings=siblings)  # fmt: skip
     tried = candidates(checkpoint, machine, dtype=dtype, context=context, device=device, quant=quant)
     for plan in tried:
         if fits(plan, machine):

@@ -88,6 +88,12 @@ def test_fields_are_filled_and_asked(library: PromptLibrary) -> None:
         saved.fill(contry="x")
     library.save("raw", "{a}", raw=True)
     assert library["raw"].fields == () and library["raw"].fill().text == "{a}"
+    library.save("named", "Who?", schema="Person")
+    with pytest.raises(OptionError, match=r"schema Person, which is a name of the notebook.*--use named"):
+        library["named"].fill()
+    library.save("told", "Who?", schema='{"type": "string"}')
+    structure = library["told"].fill().structure
+    assert structure is not None and structure.schema == {"type": "string"}
     session.close()
 
 

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from kaggle_magics.errors import ModelNotFound, OptionError
+from kaggle_magics.models.identity import Identity
+from kaggle_magics.models.loaded import LoadedModel
+from kaggle_magics.testing import ScriptedEngine
 
 Make = Callable[..., Path]
 
@@ -75,7 +78,7 @@ def test_an_alias_of_a_server_connects_to_it(shell: Any, session: Any, monkeypat
 
     def connect(reference: str, **_: Any) -> Any:
         connected.append(reference)
-        return type("Model", (), {"name": "served", "template": None})()
+        return LoadedModel("served", ScriptedEngine(), identity=Identity("openai:http://127.0.0.1:1/v1#qwen"))
 
     monkeypatch.setattr(session._pool, "connect", connect)
     session.aliases["box"] = "openai:http://127.0.0.1:1/v1#qwen"

@@ -74,12 +74,19 @@ class SavedPrompt:
 
     def fill(self, values: Mapping[str, Any] | None = None, /, **more: Any) -> Prompt:
         """The prompt with its fields filled in, ready for `session.prompt`. Raises `OptionError` for a field without a
-        value and for a value without a field."""
+        value, for a value without a field, and for a schema that is a name of a notebook, which only a magic can look
+        up."""
         if self.kind == "chain":
             raise OptionError(f"{self.name!r} is a chain.", "Run it: session.chain(saved.text, inputs={...})")
         given = {**(values or {}), **more}
         check_values(self, given)
         options: dict[str, Any] = dict(self.options)
+        schema = options.get("schema")
+        if isinstance(schema, str) and not schema.lstrip().startswith("{"):
+            raise OptionError(
+                f"The prompt {self.name!r} has the schema {schema}, which is a name of the notebook it was saved in.",
+                f"Run it there: %prompt --use {self.name}; or give the type: session.prompt(saved.text, schema=...).",
+            )
         if options.pop("raw", False):
             return Prompt.of(self.text, **options)
         filled = interpolate(self.text, given)

@@ -81,7 +81,10 @@ def adopt_transformers(model: Any, tokenizer: Any, *, name: str, context: int | 
     if any(parameter.is_meta for parameter in model.parameters()) and not offloaded:
         raise OptionError(f"This {kind} has no weights: it lies on the device meta.", "Load it with from_pretrained.")
     if model.config.is_encoder_decoder:
-        raise OptionError(f"A {kind} is an encoder with a decoder; only plain decoders can be adopted.")
+        raise OptionError(
+            f"A {kind} is an encoder with a decoder, which cannot be adopted.",
+            "Save it with its tokenizer (save_pretrained), and load the folder: %llm_load FOLDER",
+        )
     try:
         check_tokenizer(name, tokenizer, model)
     except CheckpointError as error:

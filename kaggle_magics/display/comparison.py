@@ -10,13 +10,25 @@ from kaggle_magics.compare.result import Compared, Comparison
 from kaggle_magics.display import escape
 from kaggle_magics.display.answers import ENDED
 from kaggle_magics.display.bundle import View, join, note, seconds, size, table
+from kaggle_magics.display.tokens import MEAN, mean_probability
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _LEAST_ALIKE = 0.3
 """Below this share of words in common every word would be marked: a sentence says so instead."""
-_NUMBERS = ("tokens", "tokens/s", "first token", "seconds", "memory", "planned", "loading", "same", "agreement")
+_NUMBERS = (
+    "probability",
+    "tokens",
+    "tokens/s",
+    "first token",
+    "seconds",
+    "memory",
+    "planned",
+    "loading",
+    "same",
+    "agreement",
+)
 
 
 def comparison_view(found: Comparison) -> View:
@@ -59,6 +71,8 @@ def figures_view(found: Comparison) -> View:
         explained = note(
             "same: share of the other answers that are equal. agreement: mean ROUGE-L F1 of the words with the others."
         )
+    if any(answer.tokens for answer in found.answers):
+        explained = join("notes", [explained, note(MEAN)])
     if any(answer.from_cache for answer in found.answers):
         kept = note("Some answers were kept from an earlier time: their times are of then. --no-cache asks again.")
         explained = join("notes", [explained, kept])
@@ -145,6 +159,7 @@ _COLUMNS: dict[str, Callable[[Compared], str | None]] = {
     "variant": lambda row: row.title,
     "same": lambda row: _share(row.same),
     "agreement": lambda row: None if row.agreement is None else f"{row.agreement:.2f}",
+    "probability": lambda row: mean_probability(row.answer),
     "tokens": _tokens,
     "tokens/s": _speed,
     "first token": lambda row: seconds(row.answer.usage.seconds_to_first_token) if row.answer else None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from kaggle_magics.display import escape
 from kaggle_magics.display.answers import not_default
 from kaggle_magics.display.bundle import View, fold, join, note, seconds, table
+from kaggle_magics.display.tokens import MEAN, mean_probability
 from kaggle_magics.generation.record import output_record
 from kaggle_magics.generation.tables.rows import is_missing
 from kaggle_magics.interpolation import name_of
@@ -49,17 +50,25 @@ def answer_table_view(answers: AnswerTable) -> View:
     names = _columns(answers)
     rows = answers.rows.read(0, len(shown))
     labels = answers.rows.labels(len(shown))
+    likely = any(answer.done and answer.answer and answer.answer.tokens for answer in answers)
     drawn = [
-        (label, *(_short(row.get(name), _VALUE) for name in names), _outcome(answer), _tokens(answer))
+        (
+            label,
+            *(_short(row.get(name), _VALUE) for name in names),
+            _outcome(answer),
+            *((mean_probability(answer.answer) if answer.done else None,) if likely else ()),
+            _tokens(answer),
+        )
         for label, row, answer in zip(labels, rows, shown, strict=True)
     ]
     counts = f"{len(answers):,} {'row' if len(answers) == 1 else 'rows'}"
     caption = f"The first {_ROWS} of {counts}" if len(answers) > _ROWS else counts
-    columns = ("row", *map(str, names), "answer", "tokens")
-    grid = table(caption, columns, drawn, numbers=("tokens",))
+    columns = ("row", *map(str, names), "answer", *(("probability",) if likely else ()), "tokens")
+    grid = table(caption, columns, drawn, numbers=("probability", "tokens"))
     records = tuple(output_record(row.answer) for row in shown if row.answer is not None)
     grid = View("table", f'<div class="km-scroll">{grid.html}</div>', grid.markdown, grid.text, records)
-    return join("answers", [grid, _reasons(answers), answer_table_footer(answers)])
+    explained = note(MEAN) if likely else None
+    return join("answers", [grid, explained, _reasons(answers), answer_table_footer(answers)])
 
 
 def answer_table_footer(answers: AnswerTable) -> View:

@@ -24,6 +24,8 @@ PART = '<span class="km-sign">◦</span>'
 """Stands for a token that is part of a character; the token that makes it whole shows the character."""
 LEVELS = ((0.9, "sure"), (0.5, "likely"), (0.2, "open"), (0.05, "unsure"), (0.0, "unlikely"))
 """From which probability on a token is drawn in which shade."""
+MEAN = "probability: the mean of the answer's tokens; each answer's .tokens has them one by one."
+"""Said below a table that has a column of them."""
 _LEAST = 5
 """Places that are listed as the least certain."""
 _CERTAIN = 0.5
@@ -92,6 +94,15 @@ def doubts(tokens: Sequence[TokenProbability]) -> View | None:
     return join("doubts", [note(_summary(tokens)), _least_certain(tokens)]) if tokens else None
 
 
+def mean_probability(answer: Answer | None) -> str | None:
+    """How likely the model held the answer's tokens on average; None where that was not asked for."""
+    return f"{_mean(answer.tokens):.0%}" if answer is not None and answer.tokens else None
+
+
+def _mean(tokens: Sequence[TokenProbability]) -> float:
+    return sum(math.exp(token.logprob) for token in tokens) / len(tokens)
+
+
 def _drawn(token: TokenProbability) -> str:
     if not token.piece and "\ufffd" in token.text:
         return PART
@@ -103,7 +114,7 @@ def _summary(tokens: Sequence[TokenProbability]) -> str:
     first = sum(bool(token.top) and token.top[0][2] > token.logprob for token in tokens)
     parts = [
         f"{len(tokens)} token{'s' * (len(tokens) != 1)}",
-        f"mean probability {sum(math.exp(token.logprob) for token in tokens) / len(tokens):.0%}",
+        f"mean probability {_mean(tokens):.0%}",
         f"perplexity {math.exp(min(-mean, 700)):.3g}",
     ]
     if first:

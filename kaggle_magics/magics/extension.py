@@ -25,7 +25,7 @@ def load(shell: InteractiveShell) -> None:
     """Register everything. Loading twice is the same as loading once."""
     if _settings_of(shell) is not None:
         _take_back(shell)
-    settings = KaggleMagics(parent=shell)
+    settings = _settings(shell)
     _configurables(shell).append(settings)
     formatters.register(shell)
     _register(shell, settings)
@@ -49,6 +49,24 @@ def unload(shell: InteractiveShell) -> None:
     session_module = sys.modules.get("kaggle_magics.session")
     if session_module is not None:
         session_module.get_session().close()
+
+
+def _settings(shell: InteractiveShell) -> KaggleMagics:
+    """The settings that the configuration asks for; those that cannot be are dropped, and said to be.
+
+    `%config` writes also a value that it refuses into the shell's configuration, where the next loading meets it.
+    """
+    from traitlets import TraitError
+    from traitlets.config import Config
+
+    wanted = shell.config.get(KaggleMagics.__name__, {})
+    for name, value in list(wanted.items()):
+        try:
+            KaggleMagics(config=Config({KaggleMagics.__name__: {name: value}}))
+        except TraitError as error:
+            del wanted[name]
+            print(f"kaggle_magics: the setting {name} stays as it was. {error}", file=sys.stderr)
+    return KaggleMagics(parent=shell)
 
 
 def _settings_of(shell: InteractiveShell) -> KaggleMagics | None:

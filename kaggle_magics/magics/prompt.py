@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from kaggle_magics.display.answers import answer_view, below
 from kaggle_magics.display.bundle import View, join, note
+from kaggle_magics.errors import OptionError
 from kaggle_magics.generation.prompt import Prompt
 from kaggle_magics.magics.arguments import Parser
 from kaggle_magics.magics.call import Call
@@ -92,7 +93,9 @@ def _untold(asked: Prompt, answer: Answer) -> View | None:
 def _thread(call: Call) -> dict[str, Any]:
     """What the line and the cell say about the conversation."""
     if call.options.thread is None:
-        return {"new": call.options.new}
+        if call.options.new:
+            raise OptionError("--new is about a thread, and none is named.", "Name one: --thread NAME.")
+        return {}
     # The text as it was written: a variable in it may have changed when the cell is run again.
     written = call.body if call.body is not None else " ".join(call.options.text)
     if call.saved is not None:

@@ -68,7 +68,7 @@ class Session(BatchCalls, EvaluatingCalls, LibraryCalls, VerifyingCalls, Documen
         self._answered.clear()
         self._history.close()
         self.said.clear()
-        self.last = None
+        self.last = self.several = self.compared = None
         self._forget_threads()
 
     def chain(

@@ -19,6 +19,8 @@ from kaggle_magics.models.request import Request
 from kaggle_magics.session.comparing import ComparingCalls
 
 if TYPE_CHECKING:
+    from kaggle_magics.generation.several import Answers
+    from kaggle_magics.generation.tables.table import AnswerTable
     from kaggle_magics.rag.embeddings import Embedder
 
 OnDone = Callable[[int, int], None]
@@ -43,8 +45,8 @@ class ExpectingCalls(ComparingCalls):
         at_least: float | None = None,
         on_progress: OnDone | None = None,
     ) -> Verdicts:
-        """Check the last answer, or each variant of the last comparison, or what `on` gives: an answer, a comparison, a
-        table of answers, or a list of answers.
+        """Check what was asked last, be it an answer, several, a table of them or each variant of a comparison; or what
+        `on` gives: one of these, or a list of answers.
 
         `expectations` are lines as in `compare.expectations`; `namespace` holds what `python:` and `json schema` name.
         With `seeds` (a number N means 1 to N) the answer's prompt is asked again with each, in one batch, and the
@@ -72,13 +74,17 @@ class ExpectingCalls(ComparingCalls):
             result.require(at_least)
         return result
 
-    def _subject(self) -> Answer | Comparison:
-        """What was asked last."""
+    def _subject(self) -> Answer | Comparison | Answers | AnswerTable:
+        """What was asked last: all of it, where that was more than one answer."""
         found = self.compared
         if found is not None and (self.last is None or any(self.last is answer for answer in found.answers)):
             return found
         if self.last is None:
             raise OptionError("There is no answer to check yet.", "Ask something first, such as with %%prompt.")
+        several = self.several or ()
+        of_several = (each if isinstance(each, Answer) else each.answer for each in several)
+        if self.several is not None and any(self.last is answer for answer in of_several):
+            return self.several
         return self.last
 
     def _over(
@@ -87,12 +93,14 @@ class ExpectingCalls(ComparingCalls):
         """The answers to the same prompts with each seed, and how many were to be asked."""
         found: list[Answer] = []
         asked = 0
+        greedy = (
+            "At temperature 0 every seed gives the same answer: it was checked once. "
+            "Ask with --temperature to see how often it holds."
+        )
         for answer in answers:
             if answer.card.sampling.temperature == 0:
-                notes.append(
-                    "At temperature 0 every seed gives the same answer: it was checked once. "
-                    "Ask with --temperature to see how often it holds."
-                )
+                if greedy not in notes:
+                    notes.append(greedy)
                 found.append(answer)
                 asked += 1
                 continue

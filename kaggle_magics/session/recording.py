@@ -12,6 +12,8 @@ from kaggle_magics.errors import OptionError
 from kaggle_magics.generation.answer import Answer, RunCard
 from kaggle_magics.generation.history.history import History
 from kaggle_magics.generation.history.rows import Asked, HistoryEntry
+from kaggle_magics.generation.several import Answers
+from kaggle_magics.generation.tables.table import AnswerTable
 from kaggle_magics.session.models import ModelCalls
 
 Kept = TypeVar("Kept", bound=Answer)
@@ -27,6 +29,8 @@ class RecordingCalls(ModelCalls):
         super().__init__()
         self.last: Answer | None = None
         """The last answer."""
+        self.several: Answers | AnswerTable | None = None
+        """What was asked many times last; `last` is its last answer until something else is asked."""
         self.recording = True
         """Whether answers are noted in the history."""
         self.notebook: str | None = None

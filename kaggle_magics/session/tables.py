@@ -68,6 +68,7 @@ class TableCalls(PromptingCalls):
         answers = (row.answer for row in reversed(result) if row.done)
         if (last := next(answers, None)) is not None:
             self._keep(last)
+            self.several = result
         return result
 
     def prompt_many(
@@ -106,6 +107,7 @@ class TableCalls(PromptingCalls):
         answers = Answers(prompt.shown(answer) for answer in begun)
         if answers:
             self._keep(answers[-1])
+            self.several = answers
         return answers
 
     def _prompt_of(self, text: str | Prompt, model: str | None, options: dict[str, Any]) -> Prompt:

@@ -186,3 +186,33 @@ def test_a_comparison_takes_no_seeds(shell: Any, script: Any) -> None:
     shell.run("%%compare --top-k 1,2\nx")
     with pytest.raises(OptionError, match="Give the seeds to it"):
         shell.run("%%expect --seeds 3\nstops")
+
+
+def test_all_rows_of_a_table_that_was_asked_last_are_checked(shell: Any, script: Any) -> None:
+    script(lambda request: f"The capital of {request.messages[-1].content} is Lima.")
+    shell.user_ns["places"] = [{"place": "Peru"}, {"place": "Chile"}]
+    shell.run_cell("%%prompt --over places\n{place}").raise_error()
+    shell.run_cell("%%expect -o found\ncontains Peru").raise_error()
+    assert (shell.user_ns["found"].total.passed, shell.user_ns["found"].total.of) == (1, 2)
+    shell.run_cell("%%prompt\nChile").raise_error()
+    shell.run_cell("%%expect -o found\ncontains Chile").raise_error()
+    assert (shell.user_ns["found"].total.passed, shell.user_ns["found"].total.of) == (1, 1)
+
+
+def test_all_of_several_answers_are_checked_and_greedy_ones_say_so_once(
+    shell: Any, script: Any, session: Session, outputs: Any
+) -> None:
+    script(by_seed)
+    shell.run_cell("%%prompt -n 3 --temperature 1 --seed 1\nCapital?").raise_error()
+    shell.run_cell("%%expect -o found\nequals Lima").raise_error()
+    assert (shell.user_ns["found"].total.passed, shell.user_ns["found"].total.of) == (2, 3)
+    answers = session.prompt_over("{place}?", [{"place": "Peru"}, {"place": "Chile"}], seed=1)
+    assert len(session.expect("equals Lima", on=answers, seeds=3).notes) == 1
+
+
+def test_a_closed_session_has_nothing_to_check(script: Any, session: Session) -> None:
+    script("Lima")
+    session.compare("Capital?", seed=[1, 2], temperature=1)
+    session.close()
+    with pytest.raises(OptionError, match="no answer to check"):
+        session.expect("equals Lima")

@@ -206,3 +206,18 @@ def test_loading_imports_nothing_heavy(bare_shell: Any, run_python: Any) -> None
         "print(*sorted(new - set(sys.stdlib_module_names)))\n"
     )
     assert out.split() == ["kaggle_magics"]
+
+
+def test_a_setting_that_was_refused_does_not_keep_the_extension_from_loading_again(
+    shell: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shell.run_line_magic("config", "KaggleMagics.max_tokens = 7")
+    shell.run_line_magic("config", 'KaggleMagics.format = "bogus"')
+    capsys.readouterr()
+    shell.run_line_magic("reload_ext", "kaggle_magics")
+    settings = kaggle_magics_settings(shell)
+    assert (settings.max_tokens, settings.format) == (7, "markdown") and "prompt" in magics_of(shell)
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "the setting format stays as it was" in said and "bogus" in said
+    shell.run_line_magic("reload_ext", "kaggle_magics")
+    assert capsys.readouterr().err == ""

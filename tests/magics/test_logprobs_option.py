@@ -79,3 +79,18 @@ def test_the_python_call_checks_too(script: Any, session: Any) -> None:
 
 def test_the_help_says_that_the_number_may_be_left_out(shell: Any) -> None:
     assert "--logprobs [N]" in shell.run("%prompt --help")
+
+
+def test_tables_and_comparisons_tell_the_mean_probability(shell: Any, session: Any, outputs: Any) -> None:
+    pytest.importorskip("transformers", reason="transformers is not installed")
+    session.load("pocket")
+    shell.user_ns["places"] = [{"place": "Peru"}, {"place": "France"}]
+    shell.run_cell("%%prompt --over places --logprobs --max-tokens 12 -o out\nCapital of {place}?").raise_error()
+    shell.run_cell("%%compare --system terse --logprobs --max-tokens 4 -o found\nCapital of Peru?").raise_error()
+    answers = [row.answer for row in shell.user_ns["out"]] + shell.user_ns["found"].answers
+    assert len(answers) == 3
+    for answer, shown in zip(answers, [0, 0, 1], strict=True):
+        mean = sum(math.exp(token.logprob) for token in answer.tokens) / len(answer.tokens)
+        assert f"{mean:.0%}" in outputs[shown]["text/plain"] and "probability: the mean" in outputs[shown]["text/html"]
+    shell.run_cell("%%prompt --over places --max-tokens 3\nCapital of {place}?").raise_error()
+    assert "probability" not in outputs[-1]["text/html"]

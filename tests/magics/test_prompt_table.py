@@ -237,3 +237,16 @@ def test_saved_prompts_are_asked_once_a_row(shell: Any, script: Any, tmp_path: P
     shell.run("out = %prompt --use rate --over df -i kind=book")
     said = [[message.content for message in request.messages] for request in engine.requests]
     assert said == [["a film of good", "Rate good as film"], ["a book of good", "Rate good as book"]]
+
+
+def test_a_part_of_a_variable_is_a_table_and_code_is_not_taken_for_a_text(shell: Any, script: Any) -> None:
+    engine = script(echo)
+    shell.user_ns.update(df=pd.DataFrame({"city": ["Lima", "Rome"]}), sets={"test": [{"city": "Oslo"}]})
+    shell.run_cell("%%prompt --over df.city\nGo to {city}").raise_error()
+    shell.run_cell("%%prompt --over 'sets[\"test\"]'\nGo to {city}").raise_error()
+    shell.run_cell("%%prompt --over Lima.,Rome\nSee {value}").raise_error()
+    assert asked(engine) == [*("Go to Lima", "Go to Rome", "Go to Oslo", "See Lima.", "See Rome")]
+    for code in ("df.head(1)", "'df[df.city > 1]'", "df.nothing"):
+        result = shell.run_cell(f"%%prompt --over {code}\nGo to {{city}}")
+        assert isinstance(result.error_in_exec, OptionError) and "--over" in str(result.error_in_exec)
+    assert len(engine.requests) == 5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from kaggle_magics.errors import OptionError, did_you_mean
 from kaggle_magics.generation.tables.rows import FILES, ListRows, Rows, rows_of
+from kaggle_magics.interpolation import is_path, resolve
 from kaggle_magics.magics.arguments import Parser
 
 
@@ -40,8 +42,8 @@ def read_over(given: str, names: Mapping[str, Any], *, field: Callable[[], str])
     if not equals or not name.isidentifier():
         name, word = "", given
     word = word.strip()
-    called = word if word.isidentifier() else "--over"
     source: Any = _source(word, names)
+    called = "--over" if isinstance(source, list) and not word.isidentifier() and not is_path(word) else word
     rows = rows_of(source, name=Path(source).name if isinstance(source, Path) else called)
     if name and not rows.unnamed:
         # The whole row under that name: {city["name"]}.
@@ -61,7 +63,27 @@ def _source(word: str, names: Mapping[str, Any]) -> Any:
             )
         value = names[word]
         return _words(value) if isinstance(value, str) else value
+    if _is_of_variable(word, names):
+        return _part(word, names)
     return _words(word)
+
+
+def _is_of_variable(word: str, names: Mapping[str, Any]) -> bool:
+    """Whether `word` is code about a variable rather than a value or a file: `df.city`, `df[df.n > 1]`."""
+    begins = re.match(r"([A-Za-z_]\w*)(?:\.[A-Za-z_]|[\[(])", word)
+    return begins is not None and begins[1] in names and not Path(word).is_file()
+
+
+def _part(word: str, names: Mapping[str, Any]) -> Any:
+    """The part of a variable that a path such as `table["test"]` or `df.city` names; nothing else is evaluated."""
+    if not is_path(word):
+        raise OptionError(
+            f"--over takes a name, not the code {word}.", "Put it into a variable in a cell first, and name that."
+        )
+    try:
+        return resolve(word, names)
+    except Exception as error:  # a person's object may raise anything
+        raise OptionError(f"--over {word} cannot be found: {type(error).__name__}: {error}.") from None
 
 
 def _words(text: str) -> Path | list[str]:

@@ -195,6 +195,21 @@ def test_several_random_answers_are_replayed_in_their_order_though_their_seeds_w
     assert [answer.text for answer in later.prompt_many("Hi", n=2, temperature=1.0, seed=7)] == ["new", "new"]
 
 
+def test_an_answer_that_was_stopped_does_not_count_in_a_replay(place: Path) -> None:
+    """The cell was run again; in the replay nobody stops it."""
+    one, two = Session(), Session()
+    engine = fake(one, "one two three four", "blue", "green")
+    engine._seconds_per_token = 0.05
+    stopped = one.prompt("A colour?", temperature=1, on_text=lambda _: (one.stop(), None)[1])
+    assert stopped.stop_reason == "interrupted"
+    engine._seconds_per_token = 0.0
+    said = [one.prompt("A colour?", temperature=1).text for _ in range(2)]
+    assert said == ["blue", "green"]
+    fake(two)
+    two.answers.replay = True
+    assert [two.prompt("A colour?", temperature=1).text for _ in range(2)] == said
+
+
 def test_langchain_gets_kept_answers_too(place: Path) -> None:
     pytest.importorskip("langchain_core", reason="langchain-core is not installed")
     session = Session()

@@ -99,7 +99,12 @@ class KeptAnswers:
 
     def keep(self, slot: Slot | None, answer: Answer) -> None:
         """Keep an answer that came to its end."""
-        if slot is None or not self.enabled or answer.stop_reason not in _WHOLE:
+        if slot is None:
+            return
+        if answer.stop_reason not in _WHOLE:
+            self._give_back(slot)
+            return
+        if not self.enabled:
             return
         store = self.store
         if store is None:
@@ -108,6 +113,15 @@ class KeptAnswers:
         with self._lock:
             record["counts"] = self._counted.pop(answer.card.model, {})
         store.put("answer", slot.key, record)
+
+    def _give_back(self, slot: Slot) -> None:
+        """The place of an answer that is not kept goes to the next one, if no later one has been given out: a replay,
+        in which nobody stops an answer, counts without it."""
+        if slot.deterministic:
+            return
+        with self._lock:
+            if self._occurrences[slot.question.key] == slot.parts["occurrence"] + 1:
+                self._occurrences[slot.question.key] -= 1
 
     def keep_load(self, asked: Mapping[str, Any], model: LoadedModel) -> None:
         """Note what a reference meant, for a replay, and from now on the tokens that are counted."""

@@ -50,6 +50,11 @@ class Slot:
         """The slot of the `number`th answer to the same question, where each is another one. Counted from 0."""
         return replace(self, parts={**self.parts, "occurrence": number}) if not self.deterministic else self
 
+    @property
+    def question(self) -> Slot:
+        """The slot without the number that `nth` gave it."""
+        return replace(self, parts={name: part for name, part in self.parts.items() if name != "occurrence"})
+
 
 def slot_of(card: RunCard, request: Request) -> Slot | None:
     """The slot of a request's answer, whose card `card` is (or will be).

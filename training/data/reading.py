@@ -75,7 +75,7 @@ def reading(n: Names, level: float = 1.0) -> Sample:
     r = n.rng
     most = 1 if level < 0.05 else 2 if level < 0.3 else 3 if level < 0.6 else 5
     size = r.randint(1, most if r.random() < 0.8 else 5)
-    long = level > 0.5 and r.random() < (0.12 if size <= 3 else 0.04)
+    long = level > 0.5 and r.random() < (0.25 if size <= 3 else 0.08)
     world = Table(n, size, styles=2) if r.random() < 0.15 else World(n, size, long)
     told = len(world.rows) * 2 if isinstance(world, Table) else len(world.facts)
     known = places(world)
@@ -88,7 +88,7 @@ def reading(n: Names, level: float = 1.0) -> Sample:
             turn = locate(n, world, known)
         elif draw < 0.18:
             turn = recite(n, world)
-        elif draw < 0.45:
+        elif draw < 0.38:
             turn = (world.unanswerable(), wording.REFUSAL, False)
         else:
             drawn = world.question()

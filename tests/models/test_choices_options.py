@@ -29,6 +29,7 @@ def test_an_adapter_leaves_the_ways_of_its_own_engine(
         ModelPool().choices(model, LoadOptions(adapter=gguf_adapter(tmp_path)))
 
 
+@pytest.mark.gguf
 def test_auto_takes_a_way_that_takes_the_adapter(
     tmp_path: Path, make_folder: Callable[..., Path], make_adapter: Callable[..., Path]
 ) -> None:

@@ -69,11 +69,12 @@ def with_converter(converter_here: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def training_text(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What tokenizers are trained on: prose and this repository's code."""
+    """What tokenizers are trained on: prose and code."""
     from kaggle_magics.models.quantize.text import CHECK_TEXT, measure_text
 
     file = tmp_path_factory.mktemp("text") / "text.txt"
-    code = (ROOT / "kaggle_magics" / "errors.py").read_text(encoding="utf-8")
+    # A text of its own: with another text come other tokenizers, and random models that agree more or less well.
+    code = Path(__file__).with_name("code.txt").read_text(encoding="utf-8")
     file.write_text("\n".join([measure_text(), CHECK_TEXT, code]), encoding="utf-8")
     return file
 

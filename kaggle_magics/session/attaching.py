@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from kaggle_magics.errors import OptionError
 from kaggle_magics.generation.attachments.attach import Attached, attach, budget, named
+from kaggle_magics.generation.prompt import Prompt
 from kaggle_magics.session.generating import GeneratingCalls
 
 
@@ -31,3 +33,11 @@ class AttachingCalls(GeneratingCalls):
             tokens=budget(loaded.facts.context_length) if tokens is None else tokens,
             takes_images=loaded.facts.takes_images,
         )
+
+    def _prompt_of(self, text: str | Prompt, model: str | None, options: dict[str, Any]) -> Prompt:
+        """The prompt that `prompt` would make of the same arguments, `attach` and `attach_tokens` among them."""
+        attach, tokens = options.pop("attach", None), options.pop("attach_tokens", None)
+        prompt = Prompt.of(text, **options)
+        if attach is None:
+            return prompt
+        return replace(prompt, attached=self.describe(attach, tokens=tokens, model=model))

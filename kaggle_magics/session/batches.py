@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from kaggle_magics import __version__
-from kaggle_magics.errors import KaggleMagicsError, OptionError, StructureError
+from kaggle_magics.errors import KaggleMagicsError, OptionError
 from kaggle_magics.generation.answer import Answer, RunCard
 from kaggle_magics.generation.card import shortened
 from kaggle_magics.generation.prompt import Prompt
 from kaggle_magics.generation.reasoning import ReasoningSplitter
 from kaggle_magics.generation.several import Answers, check_several
-from kaggle_magics.generation.structured.structure import structured
+from kaggle_magics.generation.structured.structure import structured_row
 from kaggle_magics.generation.tables import batch_file
 from kaggle_magics.generation.tables.batch_file import BatchFile, Reply
 from kaggle_magics.generation.tables.row_prompt import RowPrompt
@@ -169,7 +168,7 @@ def _answer(prompt: Prompt, request: Request, reply: Reply) -> Answer:
     if not reasoning and request.constraint is None:
         splitter = ReasoningSplitter(lambda: "")
         text, reasoning = (one + other for one, other in zip(splitter.feed(text), splitter.flush(), strict=True))
-    answer = Answer(
+    given = Answer(
         text=reply.error or text,
         stop_reason=reply.stop_reason,
         usage=reply.usage,
@@ -177,9 +176,4 @@ def _answer(prompt: Prompt, request: Request, reply: Reply) -> Answer:
         reasoning=reasoning.strip(),
         error=reply.error,
     )
-    if answer.stop_reason == "length":
-        return answer
-    try:
-        return structured(request, answer)
-    except StructureError as error:
-        return replace(answer, stop_reason="error", text=str(error), error=str(error))
+    return structured_row(request, given)

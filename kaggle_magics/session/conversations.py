@@ -114,6 +114,15 @@ class ConversationCalls(GeneratingCalls):
         return _fitted(prompt, thread, [] if new else thread.before(key), self.model(model), new=new)
 
 
+def key_of(thread: str | None, turn: str | TurnKey | None, *, new: bool) -> TurnKey | None:
+    """The key of a turn. Raises `OptionError` for what is about a thread where none is named."""
+    if thread is None and (new or turn is not None):
+        raise OptionError(
+            f"{'new' if new else 'turn'} is about a thread, and none is named.", "Name one: --thread NAME."
+        )
+    return TurnKey(turn) if isinstance(turn, str) else turn
+
+
 def _fitted(prompt: Prompt, thread: Thread, before: Sequence[Turn], loaded: LoadedModel, *, new: bool) -> Fitted:
     if prompt.system is None and not new:
         prompt = replace(prompt, system=thread.system)

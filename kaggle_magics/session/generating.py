@@ -15,7 +15,7 @@ from kaggle_magics.generation.conversation import says_nothing
 from kaggle_magics.generation.history.rows import Asked
 from kaggle_magics.generation.preview import Own, Preview, preview_of
 from kaggle_magics.generation.running import Recalled, Running, answer_of, failed
-from kaggle_magics.generation.structured.structure import structured
+from kaggle_magics.generation.structured.structure import structured, structured_row
 from kaggle_magics.generation.waiting import in_line, shortened
 from kaggle_magics.generation.worker import Generation, TableGeneration, Worker
 from kaggle_magics.generation.worker import OnText as OnText
@@ -95,7 +95,7 @@ class GeneratingCalls(RecordingCalls):
         done: dict[int, Answer] = {}
 
         def ended(index: int, answer: Answer) -> None:
-            done[index] = _row(whole[index], answer)
+            done[index] = structured_row(whole[index], answer)
             if on_answer is not None:
                 on_answer(index, done[index])
 
@@ -192,16 +192,6 @@ class GeneratingCalls(RecordingCalls):
     def _note(self, answer: Answer) -> Answer:
         self.said.append(answer)
         return answer
-
-
-def _row(request: Request, answer: Answer) -> Answer:
-    """A row's answer with its value; one that has another structure than was asked for failed."""
-    try:
-        return structured(request, answer)
-    except StructureError as error:
-        if answer.stop_reason == "length":
-            return answer
-        return replace(answer, stop_reason="error", text=str(error), error=str(error))
 
 
 def check_images(request: Request, loaded: LoadedModel) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
-from kaggle_magics.errors import OptionError
 from kaggle_magics.generation.conversation import TurnKey
 from kaggle_magics.generation.preview import Own, Preview
 from kaggle_magics.generation.prompt import Prompt
 from kaggle_magics.session.attaching import AttachingCalls
-from kaggle_magics.session.conversations import ConversationCalls
+from kaggle_magics.session.conversations import ConversationCalls, key_of
 
 
 class PreviewCalls(AttachingCalls, ConversationCalls):
@@ -33,16 +31,10 @@ class PreviewCalls(AttachingCalls, ConversationCalls):
         Nothing is evaluated, sent or kept. A prompt that is too long for the context is no error here. Raises what
         `prompt` raises before it asks.
         """
-        prompt = Prompt.of(text, **options)
-        if attach is not None:
-            prompt = replace(prompt, attached=self.describe(attach, tokens=attach_tokens, model=model))
+        key = key_of(thread, turn, new=new)
+        prompt = self._prompt_of(text, model, {"attach": attach, "attach_tokens": attach_tokens, **options})
         own = Own(prompt.text, prompt.spans)
         if thread is None:
-            if new or turn is not None:
-                raise OptionError(
-                    f"{'new' if new else 'turn'} is about a thread, and none is named.", "Name one: --thread NAME."
-                )
             return self._preview(prompt.request(), own, model=model)
-        key = TurnKey(turn) if isinstance(turn, str) else turn
         fitted = self._fitted(prompt, thread, new=new, key=key, model=model)
         return self._preview(fitted.request, own, model=model, left_out=fitted.left_out)

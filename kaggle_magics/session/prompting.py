@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
-from kaggle_magics.errors import OptionError
 from kaggle_magics.generation.answer import Answer
 from kaggle_magics.generation.conversation import TurnKey
 from kaggle_magics.generation.prompt import Prompt
+from kaggle_magics.session.conversations import key_of
 from kaggle_magics.session.generating import OnText
 from kaggle_magics.session.previewing import PreviewCalls
 from kaggle_magics.session.resuming import ResumingCalls
@@ -41,18 +40,12 @@ class PromptingCalls(PreviewCalls, ResumingCalls):
         this thread, and `on_reasoning` what the model thinks before it. The notebook's stop button ends the answer
         early: its `stop_reason` is then "interrupted".
         """
-        prompt = Prompt.of(text, **options)
-        if attach is not None:
-            prompt = replace(prompt, attached=self.describe(attach, tokens=attach_tokens, model=model))
+        key = key_of(thread, turn, new=new)
+        prompt = self._prompt_of(text, model, {"attach": attach, "attach_tokens": attach_tokens, **options})
         if thread is not None:
-            key = TurnKey(turn) if isinstance(turn, str) else turn
             answer = self._converse(
                 prompt, thread, new=new, key=key, model=model, on_text=on_text, on_reasoning=on_reasoning
             )
             return self._keep(answer)
-        if new or turn is not None:
-            raise OptionError(
-                f"{'new' if new else 'turn'} is about a thread, and none is named.", "Name one: --thread NAME."
-            )
         answer = self.generate(prompt.request(), model=model, on_text=on_text, on_reasoning=on_reasoning)
         return self._keep(prompt.shown(answer))

@@ -110,14 +110,6 @@ class TableCalls(PromptingCalls):
             self.several = answers
         return answers
 
-    def _prompt_of(self, text: str | Prompt, model: str | None, options: dict[str, Any]) -> Prompt:
-        """The prompt that `prompt` would make of the same arguments, `attach` and `attach_tokens` among them."""
-        attach, tokens = options.pop("attach", None), options.pop("attach_tokens", None)
-        prompt = Prompt.of(text, **options)
-        if attach is None:
-            return prompt
-        return replace(prompt, attached=self.describe(attach, tokens=tokens, model=model))
-
 
 def seeded(request: Request, n: int) -> list[Request]:
     """The request `n` times, with seeds in a row that begin with its own, or anywhere."""

@@ -141,6 +141,16 @@ def structured(request: Request, answer: Answer) -> Answer:
     return request.constraint.finish(answer) if isinstance(request.constraint, Structure) else answer
 
 
+def structured_row(request: Request, answer: Answer) -> Answer:
+    """A row's answer with its value: one that is not what was asked for failed, one that was cut off has no value."""
+    try:
+        return structured(request, answer)
+    except StructureError as error:
+        if answer.stop_reason == "length":
+            return answer
+        return replace(answer, stop_reason="error", text=str(error), error=str(error))
+
+
 def _of_schema(schema: Any) -> Structure:
     if isinstance(schema, str):
         schema = _schema_text(schema)

@@ -163,8 +163,12 @@ class GeneratingCalls(RecordingCalls):
             self._note(kept)
             return
         generation = Generation(loaded.engine, complete)
-        with self._alone(loaded, generation, f"the answer to {shortened(request.messages[-1].content)}"):
-            yield (running := Running(loaded, complete, generation))
+        try:
+            with self._alone(loaded, generation, f"the answer to {shortened(request.messages[-1].content)}"):
+                yield (running := Running(loaded, complete, generation))
+        except BaseException:
+            self.answers.give_back(slot)
+            raise
         if generation.stop_reason is not None:
             self.answers.keep(slot, self._note(running.answer()))
 

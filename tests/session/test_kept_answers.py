@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from kaggle_magics.errors import EngineError
 from kaggle_magics.models.identity import Identity
 from kaggle_magics.models.request import Image, Message, Request, Sampling
 from kaggle_magics.session import Session
@@ -208,6 +209,17 @@ def test_an_answer_that_was_stopped_does_not_count_in_a_replay(place: Path) -> N
     fake(two)
     two.answers.replay = True
     assert [two.prompt("A colour?", temperature=1).text for _ in range(2)] == said
+
+
+def test_an_answer_that_failed_does_not_count_in_a_replay(place: Path) -> None:
+    one, two = Session(), Session()
+    fake(one, EngineError("The server is gone."), "blue")
+    with pytest.raises(EngineError):
+        one.prompt("A colour?", temperature=1)
+    assert one.prompt("A colour?", temperature=1).text == "blue"
+    fake(two)
+    two.answers.replay = True
+    assert two.prompt("A colour?", temperature=1).text == "blue"
 
 
 def test_langchain_gets_kept_answers_too(place: Path) -> None:

@@ -102,7 +102,7 @@ class KeptAnswers:
         if slot is None:
             return
         if answer.stop_reason not in _WHOLE:
-            self._give_back(slot)
+            self.give_back(slot)
             return
         if not self.enabled:
             return
@@ -114,10 +114,10 @@ class KeptAnswers:
             record["counts"] = self._counted.pop(answer.card.model, {})
         store.put("answer", slot.key, record)
 
-    def _give_back(self, slot: Slot) -> None:
+    def give_back(self, slot: Slot | None) -> None:
         """The place of an answer that is not kept goes to the next one, if no later one has been given out: a replay,
         in which nobody stops an answer, counts without it."""
-        if slot.deterministic:
+        if slot is None or slot.deterministic:
             return
         with self._lock:
             if self._occurrences[slot.question.key] == slot.parts["occurrence"] + 1:

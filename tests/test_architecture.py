@@ -91,7 +91,7 @@ def imports_of(path: Path) -> tuple[Import, ...]:
 
 
 def room_of(module: str) -> str:
-    """The room of a dotted name inside the package: `kaggle_magics.rag.records` -> `rag`."""
+    """The room of a dotted name inside the package: `kaggle_magics.rag.storing.records` -> `rag`."""
     parts = module.split(".")
     known = parts[1] if len(parts) > 1 else "__init__"
     return known if known in MAY_IMPORT else "__init__"

@@ -6,8 +6,8 @@ import os
 from typing import TYPE_CHECKING
 
 from kaggle_magics.display.bundle import View, count, facts, join, note, seconds, size, table
+from kaggle_magics.display.collections import collections_view
 from kaggle_magics.display.conversations import threads_view
-from kaggle_magics.display.documents import collections_view
 from kaggle_magics.display.results import Collections
 from kaggle_magics.models.engines.recorded import RecordedEngine
 from kaggle_magics.models.engines.transformers.bitsandbytes import cpu_note

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kaggle_magics.display.documents import grounded_view, sources_view
+from kaggle_magics.display.grounded import grounded_view, sources_view
 from kaggle_magics.errors import OptionError
 from kaggle_magics.magics.arguments import Parser
 from kaggle_magics.magics.call import Call
@@ -12,24 +12,22 @@ from kaggle_magics.magics.command import command
 from kaggle_magics.magics.options import (
     collection_option,
     dry_run_option,
-    mode_option,
-    passages_option,
     raw_option,
     sampling_options,
+    search_options,
     text_argument,
 )
 from kaggle_magics.magics.prompting.dry_run import show_preview
 
 if TYPE_CHECKING:
     from kaggle_magics.generation.preview import Preview
-    from kaggle_magics.rag.answer import GroundedAnswer
+    from kaggle_magics.rag.answering.answer import GroundedAnswer
 
 
 def _options(parser: Parser) -> None:
     text_argument(parser)
     collection_option(parser)
-    passages_option(parser)
-    mode_option(parser)
+    search_options(parser)
     parser.switch("--extract", help="Give the best sentences word for word, even where a model is loaded.")
     sampling_options(parser)
     dry_run_option(parser)
@@ -50,20 +48,20 @@ def _options(parser: Parser) -> None:
 def ask(call: Call) -> GroundedAnswer | Preview | None:
     question = call.text()
     session = call.session
-    where = {name: call.setting(name) for name in ("collection", "passages", "mode")}
+    finding = call.finding()
     if call.options.dry_run:
         if call.options.extract:
             raise OptionError("--extract asks no model, so there is nothing to see.", "Leave out --dry-run.")
         return show_preview(
             call,
-            lambda model: session.preview_ask(question, model=model, spans=call.spans, **where, **call.sampling()),
+            lambda model: session.preview_ask(question, model=model, spans=call.spans, **finding, **call.sampling()),
         )
     current = session.model(call.options.model) if call.options.model else session.current
     return call.show(
         current.name if current and not call.options.extract else "searching",
         lambda output: session.ask(
             question,
-            **where,
+            **finding,
             model=call.options.model,
             extract=call.options.extract,
             on_text=output.text,

@@ -131,6 +131,10 @@ class Call:
         chosen = {option.name: self.setting(option.name) for option in fields(Sampling)}
         return {**chosen, "stop": tuple(chosen["stop"] or ())}
 
+    def finding(self) -> dict[str, Any]:
+        """The collection and the search options as keyword arguments of the session's calls."""
+        return {name: self.setting(name) for name in ("collection", "passages", "mode")}
+
     def prompt(self) -> Prompt:
         """The text with all that the line says about how to answer it (`options.prompting_options`)."""
         text, system = self.text(), self.setting("system") or None

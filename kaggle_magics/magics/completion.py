@@ -101,7 +101,7 @@ def _values(source: str, shell: InteractiveShell, words: list[str], symbol: str)
 _WORDS = {
     "template": ("auto", "none", *NAMED),
     "format": FORMATS,
-    "mode": ("hybrid", "lexical", "vector"),
+    "mode": ("hybrid", "lexical", "dense"),
     "dtype": ("bfloat16", "float16", "float32"),
     "device": ("cpu", "cuda"),
     "quant": WORDS,

@@ -174,14 +174,12 @@ def collection_option(parser: Parser) -> None:
     parser.option("-c", "--collection", help="Name of the collection.", metavar="NAME", complete="collection")
 
 
-def passages_option(parser: Parser) -> None:
+def search_options(parser: Parser) -> None:
+    """How passages are found: `call.finding()` takes them."""
     parser.option("--passages", help="How many passages are retrieved.", type=whole, metavar="N")
-
-
-def mode_option(parser: Parser) -> None:
     parser.option(
         "--mode",
-        help="hybrid, vector (meaning) or lexical (words).",
-        type=one_of("hybrid", "vector", "lexical"),
+        help="hybrid, dense (meaning) or lexical (words).",
+        type=one_of("hybrid", "dense", "lexical"),
         complete="mode",
     )

@@ -12,7 +12,7 @@ from kaggle_magics.magics.command import command
 from kaggle_magics.magics.options import collection_option, output_option
 
 if TYPE_CHECKING:
-    from kaggle_magics.rag.ingestion import IngestProgress, IngestReport
+    from kaggle_magics.rag.ingesting.run import IngestProgress, IngestReport
 
 
 def _options(parser: Parser) -> None:

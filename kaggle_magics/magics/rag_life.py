@@ -46,7 +46,7 @@ def _open_options(parser: Parser) -> None:
     examples=("%rag_open /kaggle/working/reports", "%rag_open /kaggle/input/handbook -c handbook"),
 )
 def rag_open(call: Call) -> Collections:
-    from kaggle_magics.rag.records import FILE
+    from kaggle_magics.rag.storing.records import FILE
 
     folder, name = Path(call.options.dir).expanduser(), call.setting("collection")
     if not (folder / FILE).is_file():

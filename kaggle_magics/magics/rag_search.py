@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from kaggle_magics.display.documents import hits_view
+from kaggle_magics.display.hits import hits_view
 from kaggle_magics.display.results import Hits
 from kaggle_magics.magics.arguments import Parser
 from kaggle_magics.magics.call import Call
 from kaggle_magics.magics.command import command
 from kaggle_magics.magics.options import (
     collection_option,
-    mode_option,
     output_option,
-    passages_option,
     raw_option,
+    search_options,
     text_argument,
 )
 
@@ -20,8 +19,7 @@ from kaggle_magics.magics.options import (
 def _options(parser: Parser) -> None:
     text_argument(parser)
     collection_option(parser)
-    passages_option(parser)
-    mode_option(parser)
+    search_options(parser)
     output_option(parser)
     raw_option(parser)
 
@@ -36,13 +34,6 @@ def rag_search(call: Call) -> Hits | None:
     question = call.text()
     return call.show(
         "searching",
-        lambda output: Hits(
-            call.session.search(
-                question,
-                collection=call.setting("collection"),
-                passages=call.setting("passages"),
-                mode=call.setting("mode"),
-            )
-        ),
+        lambda output: Hits(call.session.search(question, **call.finding())),
         hits_view,
     )

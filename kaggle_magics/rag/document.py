@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from kaggle_magics.rag.passages import Block, Place
 
-VERSION = 1
+VERSION = 2
 """Raised when readers or this assembly change what is stored for the same file, so that it is read again."""
 
 
@@ -32,6 +32,10 @@ class Document:
     """How many pages it has; None for a format without pages."""
     empty_pages: tuple[int, ...] = ()
     """Numbers of the pages that hold no text."""
+    recognised: int = 0
+    """How many pages (in formats without pages: blocks) were read by OCR or from speech."""
+    metadata: Mapping[str, str | int | float] = field(default_factory=dict)
+    """What the file says of itself: title, author, date, a mail's sender."""
 
 
 def storable(text: str) -> str:
@@ -41,7 +45,7 @@ def storable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def assemble(blocks: Iterable[Block]) -> Document:
+def assemble(blocks: Iterable[Block], metadata: Mapping[str, str | int | float] | None = None) -> Document:
     """Join blocks into one text.
 
     A block that ends with a newline is kept as it is, so a reader of plain text can yield slices that add up to the
@@ -50,6 +54,7 @@ def assemble(blocks: Iterable[Block]) -> Document:
     parts: list[str] = []
     spans: list[Span] = []
     pages: dict[int, bool] = {}
+    recognised: set[object] = set()
     position = 0
     separator = ""
     for block in blocks:
@@ -64,7 +69,10 @@ def assemble(blocks: Iterable[Block]) -> Document:
         separator = "" if raw.endswith("\n") else "\n\n"
         body = raw.strip()
         if body:
+            if block.recognised:
+                recognised.add(len(spans) if block.place.page is None else ("page", block.place.page))
             start = begin + raw.index(body[0])
             spans.append(Span(start, start + len(body), block.kind, block.level, block.place))
     empty = tuple(page for page, filled in pages.items() if not filled)
-    return Document("".join(parts), tuple(spans), len(pages) or None, empty)
+    # A mapping that a reader fills while it yields is complete only now.
+    return Document("".join(parts), tuple(spans), len(pages) or None, empty, len(recognised), dict(metadata or {}))

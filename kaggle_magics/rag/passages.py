@@ -15,11 +15,30 @@ class Place:
     sheet: str | None = None
     row: int | None = None
     """First row of the piece; the header is row 1."""
+    last_row: int | None = None
     cell: int | None = None
+    time: float | None = None
+    """Where in a recording the piece begins, in seconds."""
+    end_time: float | None = None
 
     def __str__(self) -> str:
-        named = {"page": self.page, "slide": self.slide, "sheet": self.sheet, "row": self.row, "cell": self.cell}
-        return ", ".join(f"{name} {value}" for name, value in named.items() if value is not None)
+        named = {"page": self.page, "slide": self.slide, "sheet": self.sheet}
+        parts = [f"{name} {value}" for name, value in named.items() if value is not None]
+        if self.row is not None:
+            several = self.last_row is not None and self.last_row > self.row
+            parts.append(f"rows {self.row}-{self.last_row}" if several else f"row {self.row}")
+        if self.cell is not None:
+            parts.append(f"cell {self.cell}")
+        if self.time is not None:
+            parts.append(clock(self.time) + (f"-{clock(self.end_time)}" if self.end_time is not None else ""))
+        return ", ".join(parts)
+
+
+def clock(seconds: float) -> str:
+    """A place in a recording: `0:07`, `1:02:33`."""
+    minutes, second = divmod(int(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +51,8 @@ class Block:
     level: int = 0
     """Depth of a heading, 1 is the title."""
     place: Place = field(default_factory=Place)
+    recognised: bool = False
+    """Read by OCR or from speech, so it may hold mistakes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +78,7 @@ class Passage:
 class Hit:
     """A passage found for a question. `rank` counts from 1; `scores` by name, larger is nearer.
 
-    "vector" is the cosine similarity, "lexical" the BM25 score (positive), "fused" what the rank was made of.
+    "dense" is the cosine similarity, "lexical" the BM25 score (positive), "fused" what the rank was made of.
     """
 
     passage: Passage

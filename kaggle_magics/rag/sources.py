@@ -6,7 +6,7 @@ import glob
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from kaggle_magics.errors import DocumentError, OptionError, did_you_mean
 from kaggle_magics.rag.passages import Block, Place
 from kaggle_magics.rag.readers import find_reader
+from kaggle_magics.rag.readers.reading import Reading
 from kaggle_magics.rag.readers.text import paragraphs
 
 
@@ -25,8 +26,12 @@ class Source:
     label: str
     load: Callable[[], bytes]
     """The content whose hash says whether it changed. Raises OSError."""
-    read: Callable[[bytes], Iterable[Block]]
+    read: Callable[[bytes, Reading], Iterable[Block]]
     """The blocks of that content. Raises `DocumentError`."""
+    name: str = ""
+    """The file's name, by which a reader is found."""
+    metadata: Mapping[str, str | int | float] = field(default_factory=dict)
+    """What is known of it before it is read."""
 
 
 def find_sources(paths: Any) -> Iterator[Source]:
@@ -106,7 +111,10 @@ def _file_source(path: Path) -> Source:
         find_reader(absolute.name)
         return absolute.read_bytes()
 
-    return Source(absolute.as_posix(), _label(absolute), load, lambda data: find_reader(absolute.name)(data))
+    def read(data: bytes, reading: Reading) -> Iterable[Block]:
+        return find_reader(absolute.name)(data, reading)
+
+    return Source(absolute.as_posix(), _label(absolute), load, read, absolute.name)
 
 
 def _label(absolute: Path) -> str:
@@ -131,16 +139,16 @@ def _text_source(name: str, content: Any) -> Source:
     if not isinstance(content, str):
         raise OptionError(f"The text named {name!r} is a {type(content).__name__}, not a string.")
 
-    def read(data: bytes) -> Iterator[Block]:
+    def read(data: bytes, reading: Reading) -> Iterator[Block]:
         if not content.strip():
             raise DocumentError("the text is empty")
         # A name such as notes.md says how the text is to be read; any other name means plain paragraphs.
         if name.lower().endswith((".md", ".markdown", ".html", ".csv", ".json", ".py")):
-            yield from find_reader(name)(data)
+            yield from find_reader(name)(data, reading)
         else:
             yield from (Block(paragraph) for paragraph in paragraphs(content))
 
-    return Source(f"text:{name}", name, lambda: content.encode("utf-8", "replace"), read)
+    return Source(f"text:{name}", name, lambda: content.encode("utf-8", "replace"), read, name)
 
 
 def _document_sources(documents: Iterable[Any]) -> Iterator[Source]:
@@ -162,7 +170,7 @@ def _content_of(parts: list[tuple[str, int | None]]) -> bytes:
     return repr(parts).encode("utf-8", "replace")
 
 
-def _parts(parts: list[tuple[str, int | None]], data: bytes) -> Iterator[Block]:
+def _parts(parts: list[tuple[str, int | None]], data: bytes, reading: Reading) -> Iterator[Block]:
     for text, page in parts:
         for paragraph in paragraphs(text.rstrip("\n") + "\n\n"):
             yield Block(paragraph, place=Place(page=page))

@@ -21,7 +21,7 @@ from kaggle_magics.session.comparing import ComparingCalls
 if TYPE_CHECKING:
     from kaggle_magics.generation.several import Answers
     from kaggle_magics.generation.tables.table import AnswerTable
-    from kaggle_magics.rag.embeddings import Embedder
+    from kaggle_magics.rag.embedding.protocol import Embedder
 
 OnDone = Callable[[int, int], None]
 """Gets how many answers there are, and how many there will be."""
@@ -116,7 +116,7 @@ class ExpectingCalls(ComparingCalls):
         if not any(each.kind == "similar" for each in expectations):
             return Checking(names), []
         if not self._looked_for_embedder:
-            from kaggle_magics.rag.embedding_models import find_embedder
+            from kaggle_magics.rag.embedding.models import find_embedder
 
             self._looked_for_embedder = True
             self._embedder = find_embedder(download=False)

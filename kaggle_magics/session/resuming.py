@@ -144,7 +144,7 @@ def _as_before(before: Answer, whole: Answer) -> Answer:
     """The whole answer as the kind of answer that it was."""
     from kaggle_magics.code.check import CodeAnswer, check_code
     from kaggle_magics.code.extract import extract_code
-    from kaggle_magics.rag.answer import GroundedAnswer, finish
+    from kaggle_magics.rag.answering.answer import GroundedAnswer, finish
 
     if isinstance(before, CodeAnswer):
         code = extract_code(whole.text, before.language)

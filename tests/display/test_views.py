@@ -13,12 +13,13 @@ from kaggle_magics.code.check import Check, CodeAnswer
 from kaggle_magics.display import bundle, theme
 from kaggle_magics.display.answers import answer_view, code_view, fields_note, footer
 from kaggle_magics.display.chains import chain_view
-from kaggle_magics.display.documents import grounded_view, hits_view
 from kaggle_magics.display.formatters import VIEWS
+from kaggle_magics.display.grounded import grounded_view
+from kaggle_magics.display.hits import hits_view
 from kaggle_magics.errors import EngineError
 from kaggle_magics.generation.answer import Answer, RunCard
 from kaggle_magics.models.request import Sampling, Usage
-from kaggle_magics.rag.answer import Citation, GroundedAnswer
+from kaggle_magics.rag.answering.answer import Citation, GroundedAnswer
 from kaggle_magics.rag.passages import Hit, Passage, Place
 
 CARD = RunCard("tiny", "/models/tiny", "scripted", "lib 1", "cpu", "float32", (), "auto", Sampling(), "0.1.0", "now")
@@ -108,8 +109,8 @@ def test_a_grounded_answer_is_labelled_by_its_kind() -> None:
 
 
 def test_hits_tell_their_scores() -> None:
-    view = hits_view([Hit(PASSAGE, 1, {"vector": 0.5, "lexical": 2.0})])
-    assert "1. a <b>.pdf, page 3 · Head > Sub (vector 0.500, lexical 2.000)" in view.text
+    view = hits_view([Hit(PASSAGE, 1, {"dense": 0.5, "lexical": 2.0})])
+    assert "1. a <b>.pdf, page 3 · Head > Sub (dense 0.500, lexical 2.000)" in view.text
     assert "Nothing was found" in hits_view([]).text
 
 

@@ -65,7 +65,7 @@ def test_documents_fit_into_the_server_s_context(
 ) -> None:
     (tmp_path / "notes.txt").write_text("The boiler man is Mr Ruiz. " + "Nothing else is known of boilers. " * 400)
     session.load(server.reference, context=600)
-    monkeypatch.setattr("kaggle_magics.rag.embedding_models.installed", lambda module: False)
+    monkeypatch.setattr("kaggle_magics.rag.embedding.models.installed", lambda module: False)
     session.ingest(tmp_path / "notes.txt")
     server.script = [lambda exchange: exchange.say("Mr Ruiz [1].")]
     found = session.ask("Who is the boiler man?", max_tokens=50)

@@ -68,7 +68,7 @@ def test_an_answer_comes_back_as_it_was(history: History) -> None:
 
 def test_richer_kinds_of_answers_come_back_as_they_were() -> None:
     from kaggle_magics.code.check import Check, CodeAnswer
-    from kaggle_magics.rag.answer import Citation, GroundedAnswer
+    from kaggle_magics.rag.answering.answer import Citation, GroundedAnswer
     from kaggle_magics.rag.passages import Hit, Passage, Place
 
     passage = Passage("p", "d", "a.pdf", 0, 4, "Lima", place=Place(page=2))

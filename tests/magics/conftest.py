@@ -123,4 +123,4 @@ def run_python() -> Callable[[str], str]:
 @pytest.fixture
 def no_embedder(monkeypatch: pytest.MonkeyPatch) -> None:
     """Collections are searched by words only, whatever is installed."""
-    monkeypatch.setattr("kaggle_magics.rag.embedding_models.installed", lambda module: False)
+    monkeypatch.setattr("kaggle_magics.rag.embedding.models.installed", lambda module: False)

@@ -143,7 +143,7 @@ def test_with_an_embedder_similar_is_its_cosine(monkeypatch: pytest.MonkeyPatch)
             rows = np.array([[text.count("a") + 0.001, text.count("b")] for text in texts], dtype=np.float32)
             return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
-    monkeypatch.setattr("kaggle_magics.rag.embedding_models.find_embedder", lambda **_: Letters())
+    monkeypatch.setattr("kaggle_magics.rag.embedding.models.find_embedder", lambda **_: Letters())
     session = Session()
     session.adopt(ScriptedEngine(["ab"]))
     session.prompt("x")

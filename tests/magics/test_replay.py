@@ -29,8 +29,8 @@ CELLS = (
     "%%prompt --choices yes,no\nIs water wet?",
     "%%chain -i country=Peru --max-tokens 8\ndish: A dish of {country}?\nmore: What is in {dish}?",
     "kaggle_magics = __import__('kaggle_magics')\n"
-    "kaggle_magics.rag = __import__('kaggle_magics.rag.embedding_models').rag\n"
-    "kaggle_magics.rag.embedding_models.installed = lambda module: False  # search by words: embedders are apart\n"
+    "kaggle_magics.rag = __import__('kaggle_magics.rag.embedding.models').rag\n"
+    "kaggle_magics.rag.embedding.models.installed = lambda module: False  # search by words: embedders are apart\n"
     "kaggle_magics.get_session().ingest({'a.txt': 'The library opens at nine and closes at six.'})\n"
     "print(len(kaggle_magics.get_session().collection().search('library')))",
     "%%ask --max-tokens 16\nWhen does the library open?",

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from kaggle_magics.rag.collection import Collection
-from kaggle_magics.rag.embeddings import Vectors, unit
+from kaggle_magics.rag.embedding.protocol import Vectors, unit
 
 
 class HashEmbedder:

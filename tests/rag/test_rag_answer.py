@@ -10,7 +10,7 @@ from kaggle_magics import wording
 from kaggle_magics.errors import CollectionError, OptionError
 from kaggle_magics.generation.answer import Answer, RunCard
 from kaggle_magics.models.request import Sampling, Usage
-from kaggle_magics.rag.answer import TEMPLATE_TOKENS, extractive, finish, grounded_request
+from kaggle_magics.rag.answering.answer import TEMPLATE_TOKENS, extractive, finish, grounded_request
 from kaggle_magics.rag.passages import Hit, Passage
 
 SAMPLING = Sampling(max_tokens=20)
@@ -18,7 +18,7 @@ SAMPLING = Sampling(max_tokens=20)
 
 def hits(*texts: str, context: str = "") -> list[Hit]:
     return [
-        Hit(Passage(f"p{n}", "d", f"s{n}.md", 10, 10 + len(text), text, context), n, {"vector": 1.0})
+        Hit(Passage(f"p{n}", "d", f"s{n}.md", 10, 10 + len(text), text, context), n, {"dense": 1.0})
         for n, text in enumerate(texts, start=1)
     ]
 

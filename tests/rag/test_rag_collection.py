@@ -18,7 +18,7 @@ import pytest
 
 from kaggle_magics.errors import CollectionError, DocumentError, OptionError
 from kaggle_magics.rag.collection import Collection
-from kaggle_magics.rag.ingestion import IngestProgress
+from kaggle_magics.rag.ingesting.run import IngestProgress
 
 Make = Callable[..., Collection]
 
@@ -324,13 +324,13 @@ def test_passages_without_vectors_get_them_when_an_embedder_comes(
     make: Make, tmp_path: Path, embedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("kaggle_magics.rag.embedder_choice.find_embedder", lambda reference: None)
+        patch.setattr("kaggle_magics.rag.embedding.choice.find_embedder", lambda reference: None)
         first = make(tmp_path / "kept", embedder=None)
         first.ingest({"a.md": "# Head\n\nText."})
         first.close()
     again = make(tmp_path / "kept")
     assert again.ingest({"b": "More."}).embedded == 2 and "Head\nText." in embedder.texts
-    assert {hit.passage.source for hit in again.search("text", mode="vector")} == {"a.md", "b"}
+    assert {hit.passage.source for hit in again.search("text", mode="dense")} == {"a.md", "b"}
 
 
 @pytest.mark.parametrize("damage", ["gone", "emptied", "garbage", "foreign", "killed"])
@@ -338,7 +338,7 @@ def test_a_broken_chroma_index_is_built_again(make: Make, tmp_path: Path, new_em
     pytest.importorskip("chromadb")
     first = make(tmp_path / "kept", store="chroma")
     first.ingest({f"{number}": f"Text number {number}." for number in range(30)})
-    expected = first.search("number 7", mode="vector")
+    expected = first.search("number 7", mode="dense")
     first.close()
     (index,) = (tmp_path / "kept").glob("chroma-*")
     if damage == "gone":
@@ -361,7 +361,7 @@ def test_a_broken_chroma_index_is_built_again(make: Make, tmp_path: Path, new_em
         other.add([("x", "s", None, new_embedder().embed_query("x"))])
         other.close()
     again = make(tmp_path / "kept", store="chroma")
-    found = again.search("number 7", mode="vector")
+    found = again.search("number 7", mode="dense")
     assert [hit.passage.id for hit in found] == [hit.passage.id for hit in expected]
 
 
@@ -414,7 +414,7 @@ def test_an_interrupt_keeps_what_is_finished(make: Make, embedder, monkeypatch: 
     monkeypatch.undo()
     report = collection.ingest(many)
     assert report.documents == 301 and report.count("unchanged") == kept - 1
-    assert len(collection.search("text", passages=400, mode="vector")) == 301
+    assert len(collection.search("text", passages=400, mode="dense")) == 301
 
 
 KILLED = """
@@ -445,7 +445,7 @@ def test_killed_in_the_middle_it_goes_on_where_it_was(make: Make, tmp_path: Path
     assert report.count("unchanged") == kept and report.documents == 40
     ids = collection._records.passage_ids()
     assert (
-        len(ids) == report.passages and len(collection.search("text", passages=1000, mode="vector")) == report.passages
+        len(ids) == report.passages and len(collection.search("text", passages=1000, mode="dense")) == report.passages
     )
     check_offsets(collection, "text")
 

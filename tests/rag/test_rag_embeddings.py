@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 
 from kaggle_magics.errors import ModelNotFound
-from kaggle_magics.rag import embedding_models
-from kaggle_magics.rag.embedding_cache import BATCH, EmbeddingCache
-from kaggle_magics.rag.embedding_models import find_embedder
-from kaggle_magics.rag.embeddings import fingerprint, unit
+from kaggle_magics.rag.embedding import models as embedding_models
+from kaggle_magics.rag.embedding.cache import BATCH, EmbeddingCache
+from kaggle_magics.rag.embedding.fingerprint import fingerprint
+from kaggle_magics.rag.embedding.models import find_embedder
+from kaggle_magics.rag.embedding.protocol import unit
 
 
 def model_folder(folder: Path, dimension: int = 8) -> Path:

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from kaggle_magics.extras import installed
-from kaggle_magics.rag.answer import extractive
+from kaggle_magics.rag.answering.answer import extractive
 from kaggle_magics.rag.collection import Collection
-from kaggle_magics.rag.embedding_models import PACKAGE, find_embedder
+from kaggle_magics.rag.embedding.models import PACKAGE, find_embedder
 
 pytestmark = [
     pytest.mark.slow,
@@ -46,7 +46,7 @@ def right(hit: Any, question: dict[str, Any]) -> bool:
     return bool(named and question["answer"].lower() in text)
 
 
-@pytest.mark.parametrize(("mode", "least"), [("hybrid", 0.95), ("vector", 0.9), ("lexical", 0.9)])
+@pytest.mark.parametrize(("mode", "least"), [("hybrid", 0.95), ("dense", 0.9), ("lexical", 0.9)])
 def test_the_answer_is_among_the_first_five(
     handbook: Collection, questions: list[dict[str, Any]], mode: str, least: float
 ) -> None:

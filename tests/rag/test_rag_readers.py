@@ -11,10 +11,11 @@ from kaggle_magics.errors import DocumentError
 from kaggle_magics.rag.document import Document, assemble
 from kaggle_magics.rag.readers import READERS, find_reader
 from kaggle_magics.rag.readers.decoding import decode
+from kaggle_magics.rag.readers.reading import Reading
 
 
 def read(name: str, data: str | bytes) -> Document:
-    return assemble(find_reader(name)(data.encode() if isinstance(data, str) else data))
+    return assemble(find_reader(name)(data.encode() if isinstance(data, str) else data, Reading(name)))
 
 
 def parts(document: Document) -> list[tuple[str, str]]:

@@ -10,9 +10,10 @@ import pytest
 
 from kaggle_magics.errors import CollectionError, MissingExtra, OptionError
 from kaggle_magics.rag.collection import Collection
-from kaggle_magics.rag.embeddings import unit
-from kaggle_magics.rag.records import Where
-from kaggle_magics.rag.search import _min_max, lexical_query
+from kaggle_magics.rag.embedding.protocol import unit
+from kaggle_magics.rag.finding.search import _min_max
+from kaggle_magics.rag.finding.words import lexical_query
+from kaggle_magics.rag.storing.records import Where
 from kaggle_magics.rag.vectors import choose_index, open_index
 
 TEXTS = {
@@ -33,12 +34,12 @@ def filled(make: Callable[..., Collection]) -> Collection:
     return collection
 
 
-@pytest.mark.parametrize("mode", ["hybrid", "vector", "lexical"])
+@pytest.mark.parametrize("mode", ["hybrid", "dense", "lexical"])
 def test_the_right_passage_comes_first_in_every_mode(filled: Collection, mode: str) -> None:
     hits = filled.search("When does the library open?", mode=mode)
     assert hits[0].passage.source == "library.md" and [hit.rank for hit in hits] == list(range(1, len(hits) + 1))
     assert hits[0].passage.context == "Library"
-    wanted = {"hybrid": {"vector", "lexical", "fused"}, "vector": {"vector"}, "lexical": {"lexical"}}[mode]
+    wanted = {"hybrid": {"dense", "lexical", "fused"}, "dense": {"dense"}, "lexical": {"lexical"}}[mode]
     assert set(hits[0].scores) == wanted and all(value > 0 for value in hits[0].scores.values())
 
 
@@ -84,7 +85,7 @@ def test_an_empty_question_is_refused(filled: Collection, question: object) -> N
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"mode": "dense"}, "mode"),
+        ({"mode": "semantic"}, "mode"),
         ({"passages": 0}, "passages"),
         ({"passages": True}, "passages"),
         ({"where": {"author": "x"}}, "author"),
@@ -108,7 +109,7 @@ def test_filters_on_source_and_page(make: Callable[..., Collection]) -> None:
         collection.ingest(
             [Page("The tide is high.", 0), Page("The tide is low.", 1), {"notes/tide.md": "The tide turns."}]
         )
-        for mode in ("hybrid", "vector", "lexical"):
+        for mode in ("hybrid", "dense", "lexical"):
             where = {"source": "report.pdf", "page": 2}
             assert [hit.passage.text for hit in collection.search("tide", where=where, mode=mode)] == [
                 "The tide is low."
@@ -123,7 +124,7 @@ def test_filters_on_source_and_page(make: Callable[..., Collection]) -> None:
 def test_equal_scores_come_in_the_order_of_sources(make: Callable[..., Collection]) -> None:
     collection = make()
     collection.ingest({f"{name}.txt": "The same words." for name in "dacb"})
-    for mode in ("hybrid", "vector", "lexical"):
+    for mode in ("hybrid", "dense", "lexical"):
         assert sources(collection.search("same words", mode=mode)) == ["a.txt", "b.txt", "c.txt", "d.txt"]
         assert sources(collection.search("same words", mode=mode, passages=2)) == ["a.txt", "b.txt"]
 
@@ -131,7 +132,7 @@ def test_equal_scores_come_in_the_order_of_sources(make: Callable[..., Collectio
 def test_without_embedder_search_is_lexical_and_says_so(
     make: Callable[..., Collection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kaggle_magics.rag.embedder_choice.find_embedder", lambda reference: None)
+    monkeypatch.setattr("kaggle_magics.rag.embedding.choice.find_embedder", lambda reference: None)
     collection = make(embedder=None)
     report = collection.ingest(TEXTS)
     assert report.embedder is None and report.embedded == 0 and "by words only" in report.warnings[0]
@@ -139,7 +140,7 @@ def test_without_embedder_search_is_lexical_and_says_so(
     hits = collection.search("fish soup")
     assert sources(hits) == ["canteen.md"] and set(hits[0].scores) == {"lexical"}
     with pytest.raises(CollectionError, match="no vectors"):
-        collection.search("fish", mode="vector")
+        collection.search("fish", mode="dense")
 
 
 # The indexes themselves

@@ -11,9 +11,10 @@ from kaggle_magics.errors import OptionError
 from kaggle_magics.rag.document import assemble
 from kaggle_magics.rag.passages import Block, Place
 from kaggle_magics.rag.readers import find_reader
-from kaggle_magics.rag.recursive import recursive_spans
+from kaggle_magics.rag.readers.reading import Reading
 from kaggle_magics.rag.sentences import sentence_spans, unit_spans
-from kaggle_magics.rag.splitting import heading_text, make_splitter
+from kaggle_magics.rag.splitting.recursive import recursive_spans
+from kaggle_magics.rag.splitting.splitter import heading_text, make_splitter
 
 
 def sentences(text: str) -> list[str]:
@@ -41,7 +42,7 @@ def test_units_are_rows_items_and_sentences() -> None:
 
 
 def split(text: str, name: str = "a.md", **sizes: int) -> list[tuple[str, str]]:
-    document = assemble(find_reader(name)(text.encode()))
+    document = assemble(find_reader(name)(text.encode(), Reading(name)))
     return [(document.text[p.start : p.end], p.context) for p in make_splitter(**sizes).split(document)]
 
 
@@ -77,7 +78,7 @@ def test_a_word_longer_than_a_passage_is_cut_hard_and_nothing_is_lost() -> None:
 
 def test_table_pieces_have_the_header_as_context_and_row_numbers() -> None:
     rows = [f"{number},name {number},{'word ' * 10}" for number in range(60)]
-    document = assemble(find_reader("a.csv")("\n".join(["id,name,text", *rows]).encode()))
+    document = assemble(find_reader("a.csv")("\n".join(["id,name,text", *rows]).encode(), Reading("a.csv")))
     pieces = make_splitter().split(document)
     assert len(pieces) > 3 and all(piece.context == "id | name | text" for piece in pieces)
     for piece in pieces:
@@ -157,7 +158,7 @@ def test_recursive_passages_are_those_of_langchain(seed: int) -> None:
 def test_recursive_passages_of_a_file_are_those_of_langchain(shared) -> None:
     library = pytest.importorskip("langchain_text_splitters", reason="langchain-text-splitters is not installed")
     path = shared / "data/documents/state-of-the-union-2022/state_of_the_union.txt"
-    document = assemble(find_reader(path.name)(path.read_bytes()))
+    document = assemble(find_reader(path.name)(path.read_bytes(), Reading(path.name)))
     theirs = library.RecursiveCharacterTextSplitter(chunk_size=1000, chunk_overlap=20).split_text(
         path.read_text("utf-8")
     )

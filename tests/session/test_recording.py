@@ -12,7 +12,7 @@ from kaggle_magics.code.check import CodeAnswer
 from kaggle_magics.environment import cache_dir, data_dir
 from kaggle_magics.errors import EngineError, HistoryError, OptionError
 from kaggle_magics.generation.history.history import HistoryWarning
-from kaggle_magics.rag.answer import GroundedAnswer
+from kaggle_magics.rag.answering.answer import GroundedAnswer
 from kaggle_magics.session import Session
 from kaggle_magics.testing import ScriptedEngine
 
@@ -65,7 +65,7 @@ def request(text: str) -> object:
 
 @pytest.fixture
 def no_embedder(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kaggle_magics.rag.embedding_models.installed", lambda module: False)
+    monkeypatch.setattr("kaggle_magics.rag.embedding.models.installed", lambda module: False)
 
 
 def test_what_is_streamed_by_others_is_noted_too(start: Callable[..., Session]) -> None:

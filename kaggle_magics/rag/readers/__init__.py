@@ -1,4 +1,4 @@
-"""One file a format. To add one: write `read(data: bytes) -> Iterator[Block]` and add its suffixes here."""
+"""One file a format. To add one: write `read(data, reading) -> Iterator[Block]` and add its suffixes here."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pathlib import PurePath
 
 from kaggle_magics.errors import DocumentError
 from kaggle_magics.rag.passages import Block
+from kaggle_magics.rag.readers.reading import Reading
 
-Reader = Callable[[bytes], Iterator[Block]]
+Reader = Callable[[bytes, Reading], Iterator[Block]]
 """Takes a file's bytes and yields its blocks in order. Raises `DocumentError` with the reason when it cannot."""
 
 _HERE = "kaggle_magics.rag.readers"

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 from kaggle_magics.rag.passages import Block
 from kaggle_magics.rag.readers.decoding import decode
+from kaggle_magics.rag.readers.reading import Reading
 
 _TOP_LEVEL = re.compile(r"\n[ \t]*\n(?=[^\s})\]])")
 
 
-def read(data: bytes) -> Iterator[Block]:
+def read(data: bytes, reading: Reading) -> Iterator[Block]:
     """Yield functions, classes and runs of statements as code; the blocks add up to the file."""
     text = decode(data)
     start = 0

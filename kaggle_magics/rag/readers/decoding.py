@@ -56,5 +56,5 @@ def _guess(data: bytes) -> str:
 
         best = charset_normalizer.from_bytes(data[:_SAMPLE]).best()
         if best is not None:
-            return best.encoding
+            return str(best.encoding)
     return "latin-1"

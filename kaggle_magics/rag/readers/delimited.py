@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from kaggle_magics.errors import DocumentError
 from kaggle_magics.rag.passages import Block, Place
 from kaggle_magics.rag.readers.decoding import decode
+from kaggle_magics.rag.readers.reading import Reading
 
 _DELIMITERS = ",;\t|"
 
 
-def read(data: bytes) -> Iterator[Block]:
+def read(data: bytes, reading: Reading) -> Iterator[Block]:
     """Yield the rows as one table block. The delimiter is found among comma, semicolon, tab and bar."""
     text = decode(data)
     # The default field limit (128 KiB) would refuse a long text cell; the whole text is in memory already.

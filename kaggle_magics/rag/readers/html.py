@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from kaggle_magics.rag.passages import Block
 from kaggle_magics.rag.readers.decoding import decode
 from kaggle_magics.rag.readers.delimited import table_line
+from kaggle_magics.rag.readers.reading import Reading
 
 _SILENT = {"script", "style", "noscript", "template", "svg", "math", "iframe", "object", "select", "button"}
 _BREAKS = set(
@@ -21,7 +22,7 @@ _BREAKS = set(
 _HEADINGS = {"h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
 
 
-def read(data: bytes) -> Iterator[Block]:
+def read(data: bytes, reading: Reading) -> Iterator[Block]:
     """Yield headings, paragraphs, lists, preformatted text and tables (the first row is the header).
 
     The page's title is a level-1 heading where the body has none.

@@ -9,9 +9,10 @@ from typing import Any
 from kaggle_magics.errors import DocumentError
 from kaggle_magics.rag.passages import Block, Place
 from kaggle_magics.rag.readers.decoding import decode
+from kaggle_magics.rag.readers.reading import Reading
 
 
-def read(data: bytes) -> Iterator[Block]:
+def read(data: bytes, reading: Reading) -> Iterator[Block]:
     """Yield a block for each element of a top-level list (`place.row` counts from 1), or for each key of an object.
 
     Raises `DocumentError` with line and column when the text is not JSON.
@@ -27,7 +28,7 @@ def read(data: bytes) -> Iterator[Block]:
         yield Block(str(value))
 
 
-def read_lines(data: bytes) -> Iterator[Block]:
+def read_lines(data: bytes, reading: Reading) -> Iterator[Block]:
     """Yield a block for each line; `place.row` is the line's number. One bad line refuses the file and is named."""
     for number, line in enumerate(decode(data).split("\n"), start=1):
         if line.strip():

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from kaggle_magics.rag.passages import Block, Place
 from kaggle_magics.rag.readers.decoding import decode
+from kaggle_magics.rag.readers.reading import Reading
 
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n.*?\n(?:---|\.\.\.)[ \t]*(?:\n\s*|\Z)", re.DOTALL)
 _KINDS = {
@@ -19,7 +20,7 @@ _KINDS = {
 }
 
 
-def read(data: bytes) -> Iterator[Block]:
+def read(data: bytes, reading: Reading) -> Iterator[Block]:
     """Yield headings (with their level), paragraphs, lists, code and tables (CommonMark with GFM tables)."""
     yield from blocks_of(decode(data))
 

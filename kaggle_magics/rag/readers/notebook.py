@@ -10,9 +10,10 @@ from kaggle_magics.errors import DocumentError
 from kaggle_magics.rag.passages import Block, Place
 from kaggle_magics.rag.readers.decoding import decode
 from kaggle_magics.rag.readers.markdown import blocks_of
+from kaggle_magics.rag.readers.reading import Reading
 
 
-def read(data: bytes) -> Iterator[Block]:
+def read(data: bytes, reading: Reading) -> Iterator[Block]:
     """Yield each cell's blocks; `place.cell` counts all cells from 1. Raises `DocumentError` when it is no notebook."""
     try:
         notebook = json.loads(decode(data))

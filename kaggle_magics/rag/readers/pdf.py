@@ -15,6 +15,7 @@ from typing import Any
 from kaggle_magics.errors import DocumentError, MissingExtra
 from kaggle_magics.extras import require
 from kaggle_magics.rag.passages import Block, Place
+from kaggle_magics.rag.readers.reading import Reading
 
 _LIGATURES = str.maketrans(
     {
@@ -44,7 +45,7 @@ class _Line:
     y: float | None
 
 
-def read(data: bytes) -> Iterator[Block]:
+def read(data: bytes, reading: Reading) -> Iterator[Block]:
     """Yield each page's headings and paragraphs, with `place.page` from 1; a page without text is one empty block.
 
     Raises `DocumentError` with the reason: encrypted, damaged, or no text at all (a scan). Needs pypdf.

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 
 from kaggle_magics.rag.passages import Block
 from kaggle_magics.rag.readers.decoding import decode
+from kaggle_magics.rag.readers.reading import Reading
 
 _UNDERLINE = re.compile(r"([=\-~^\"'`#*+:.<>_])\1{2,}\s*$")
 _ITEM = re.compile(r"\s*(?:[-*+\u2022]|\d{1,3}[.)])\s+\S")
 
 
-def read(data: bytes) -> Iterator[Block]:
+def read(data: bytes, reading: Reading) -> Iterator[Block]:
     """Yield the paragraphs of a text, each with the blank lines that follow it.
 
     A line underlined with at least its own length of one punctuation character is a heading, with or without a line

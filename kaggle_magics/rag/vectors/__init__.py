@@ -9,8 +9,9 @@ from typing import Protocol
 
 from kaggle_magics.errors import OptionError, did_you_mean
 from kaggle_magics.extras import installed
-from kaggle_magics.rag.embeddings import Vectors
-from kaggle_magics.rag.records import Records, Where
+from kaggle_magics.rag.embedding.protocol import Vectors
+from kaggle_magics.rag.storing.records import Records
+from kaggle_magics.rag.storing.where import Where
 
 Row = tuple[str, str, int | None, Vectors]
 """Passage id, source, page, unit vector."""

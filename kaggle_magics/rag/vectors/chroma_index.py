@@ -17,8 +17,8 @@ from uuid import uuid4
 import numpy as np
 
 from kaggle_magics.extras import require
-from kaggle_magics.rag.embeddings import Vectors
-from kaggle_magics.rag.records import Where
+from kaggle_magics.rag.embedding.protocol import Vectors
+from kaggle_magics.rag.storing.where import Where
 from kaggle_magics.rag.vectors import Row
 
 _COLLECTION = "passages"

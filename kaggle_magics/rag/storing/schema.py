@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from kaggle_magics.errors import CollectionError
 
-VERSION = 1
+VERSION = 2
 
 _TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -18,6 +18,8 @@ CREATE TABLE documents (
     content_hash TEXT NOT NULL,    -- of the file's bytes
     splitter TEXT NOT NULL,
     pages INTEGER,
+    recognised INTEGER NOT NULL DEFAULT 0, -- pages read by OCR or from speech
+    metadata TEXT NOT NULL DEFAULT '{}',   -- JSON
     text TEXT NOT NULL
 );
 CREATE TABLE passages (
@@ -32,7 +34,10 @@ CREATE TABLE passages (
     slide INTEGER,
     sheet TEXT,
     "row" INTEGER,
+    last_row INTEGER,
     cell INTEGER,
+    time REAL,                     -- seconds into a recording
+    end_time REAL,
     vector BLOB                    -- float16 little-endian, unit length; NULL until it is embedded
 );
 CREATE INDEX passages_document ON passages (document_id, start);
@@ -48,7 +53,15 @@ CREATE TRIGGER passages_removed AFTER DELETE ON passages BEGIN
 END;
 """
 
-MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {}
+
+def _from_1(connection: sqlite3.Connection) -> None:
+    connection.execute("ALTER TABLE documents ADD COLUMN recognised INTEGER NOT NULL DEFAULT 0")
+    connection.execute("ALTER TABLE documents ADD COLUMN metadata TEXT NOT NULL DEFAULT '{}'")
+    for column in ("last_row INTEGER", "time REAL", "end_time REAL"):
+        connection.execute(f"ALTER TABLE passages ADD COLUMN {column}")
+
+
+MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _from_1}
 """Schema version -> what turns it into the next one; each runs in its own transaction."""
 
 

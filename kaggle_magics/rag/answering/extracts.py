@@ -16,10 +16,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kaggle_magics.rag.embedding_cache import EmbeddingCache
-from kaggle_magics.rag.embeddings import Embedder
+from kaggle_magics.rag.embedding.cache import EmbeddingCache
+from kaggle_magics.rag.embedding.protocol import Embedder
+from kaggle_magics.rag.finding.words import content_words
 from kaggle_magics.rag.passages import Hit
-from kaggle_magics.rag.search import content_words
 from kaggle_magics.rag.sentences import unit_spans
 
 OVERLAP_WEIGHT = 0.5

@@ -1,52 +1,22 @@
-"""Texts to unit vectors: the embedder protocol and the one on sentence-transformers."""
+"""The embedder on sentence-transformers."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import logging
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kaggle_magics.errors import CheckpointError
 from kaggle_magics.extras import require
 from kaggle_magics.models.engines.transformers.quiet import LOADING
-
-Vectors = NDArray[np.float32]
-"""Unit vectors, shape (n, d), or (d,) for one; float32."""
-
-
-@runtime_checkable
-class Embedder(Protocol):
-    """What turns text into vectors. `identity` changes whenever the same text would get another vector."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def identity(self) -> str: ...
-
-    @property
-    def dimension(self) -> int: ...
-
-    @property
-    def max_tokens(self) -> int:
-        """Tokens of a text that count; what is longer is cut off."""
-        ...
-
-    def embed_documents(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors of passages, shape (len(texts), dimension), float32."""
-        ...
-
-    def embed_query(self, text: str) -> Vectors:
-        """The unit vector of a question, shape (dimension,), float32."""
-        ...
+from kaggle_magics.rag.embedding.fingerprint import fingerprint
+from kaggle_magics.rag.embedding.protocol import Vectors, unit
 
 
 class SentenceTransformerEmbedder:
@@ -88,6 +58,13 @@ class SentenceTransformerEmbedder:
     def max_tokens(self) -> int:
         return int(self._loaded().max_seq_length or 512)
 
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        if not texts:
+            return []
+        tokenizer = self._loaded().tokenizer
+        encoded = tokenizer(list(texts), add_special_tokens=True, truncation=False, padding=False, verbose=False)
+        return [len(ids) for ids in encoded["input_ids"]]
+
     def embed_documents(self, texts: Sequence[str]) -> Vectors:
         if not texts:
             return np.zeros((0, self.dimension), np.float32)
@@ -122,35 +99,6 @@ class SentenceTransformerEmbedder:
                         "Attach or name another one with --embedder.",
                     ) from error
         return self._model
-
-
-def unit(vectors: Any) -> Vectors:
-    """Rows scaled to length 1 in float32; a zero row stays zero."""
-    array = np.asarray(vectors, dtype=np.float32)
-    length = np.linalg.norm(array, axis=-1, keepdims=True)
-    scaled: Vectors = np.divide(array, length, out=np.zeros_like(array), where=length > 0)
-    return scaled
-
-
-def fingerprint(folder: Path) -> str:
-    """16 hex digits that change with the model: its small files whole, sixteen samples of each large one.
-
-    Reading all of the weights would take as long as loading them; two models that differ only between the samples
-    (64 KiB each) do not occur in practice, since training changes every layer.
-    """
-    digest = hashlib.blake2b(digest_size=8)
-    wanted = {".json", ".txt", ".model", ".safetensors", ".bin", ".onnx"}
-    for path in sorted(path for path in folder.rglob("*") if path.suffix in wanted and path.is_file()):
-        size = path.stat().st_size
-        digest.update(f"{path.relative_to(folder).as_posix()}:{size}".encode())
-        with path.open("rb") as file:
-            if size <= 1 << 20:
-                digest.update(file.read())
-                continue
-            for part in range(16):
-                file.seek((size - 65536) * part // 15)
-                digest.update(file.read(65536))
-    return digest.hexdigest()
 
 
 @contextlib.contextmanager

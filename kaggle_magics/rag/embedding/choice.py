@@ -7,9 +7,9 @@ from pathlib import Path
 
 from kaggle_magics.errors import CollectionError, ModelNotFound
 from kaggle_magics.extras import installed
-from kaggle_magics.rag.embedding_models import find_embedder, why_none
-from kaggle_magics.rag.embeddings import Embedder
-from kaggle_magics.rag.records import Records
+from kaggle_magics.rag.embedding.models import find_embedder, why_none
+from kaggle_magics.rag.embedding.protocol import Embedder
+from kaggle_magics.rag.storing.records import Records
 
 
 def choose_embedder(

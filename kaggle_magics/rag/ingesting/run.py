@@ -12,11 +12,12 @@ from typing import Any, Literal
 from kaggle_magics.errors import DocumentError, OptionError
 from kaggle_magics.extras import require
 from kaggle_magics.rag.document import Document, assemble
-from kaggle_magics.rag.embedding_cache import EmbeddingCache
-from kaggle_magics.rag.embeddings import Embedder, Vectors
-from kaggle_magics.rag.records import Records
+from kaggle_magics.rag.embedding.cache import EmbeddingCache
+from kaggle_magics.rag.embedding.protocol import Embedder, Vectors
+from kaggle_magics.rag.readers.reading import Reading, ReadOptions
 from kaggle_magics.rag.sources import Source, find_sources, missing_hint
-from kaggle_magics.rag.splitting import Piece, Splitter
+from kaggle_magics.rag.splitting.splitter import Piece, Splitter
+from kaggle_magics.rag.storing.records import Records
 
 Status = Literal["added", "unchanged", "updated", "skipped"]
 _GROUP = 128
@@ -83,6 +84,7 @@ class _Pending:
     status: Status
     document: Document
     pieces: list[Piece]
+    warnings: tuple[str, ...]
     seconds: float
 
 
@@ -95,6 +97,7 @@ class Ingestion:
     embedder: Embedder | None
     cache: EmbeddingCache
     on_progress: Callable[[IngestProgress], None] | None = None
+    options: ReadOptions = field(default_factory=ReadOptions)
     embedded: int = 0
     _rows: dict[int, IngestRow] = field(default_factory=dict)
     _total: int = 0
@@ -121,6 +124,11 @@ class Ingestion:
             raise DocumentError(f"There is no file or folder {sources[0].label}.", hint or "Check the path.")
         return rows
 
+    @property
+    def _key(self) -> str:
+        """Names how a file becomes passages, so that a change of it is noticed."""
+        return f"{self.splitter.key}|{self.options.key}"
+
     def _prepare(self, number: int, source: Source) -> _Pending | None:
         """Read and split a source that is new or changed; else write its row."""
         begin = time.perf_counter()
@@ -128,12 +136,13 @@ class Ingestion:
             data = source.load()
             content_hash = hashlib.blake2b(data, digest_size=16).hexdigest()
             stored = self.records.state_of(source.uri)
-            if stored is not None and stored[1:] == (content_hash, self.splitter.key):
+            if stored is not None and stored[1:] == (content_hash, self._key):
                 pages, characters, passages = self.records.extent_of(source.uri)
                 spent = time.perf_counter() - begin
                 self._rows[number] = IngestRow(stored[0], "unchanged", "", pages, characters, passages, spent)
                 return None
-            document = assemble(source.read(data))
+            reading = Reading(source.name, self.options, dict(source.metadata))
+            document = assemble(source.read(data, reading), reading.metadata)
             pieces = self.splitter.split(document)
             if not pieces:
                 raise DocumentError("it holds no text")
@@ -150,7 +159,8 @@ class Ingestion:
             return None
         label = stored[0] if stored else self._free_label(source)
         status: Status = "updated" if stored else "added"
-        return _Pending(number, source, label, content_hash, status, document, pieces, time.perf_counter() - begin)
+        spent = time.perf_counter() - begin
+        return _Pending(number, source, label, content_hash, status, document, pieces, tuple(reading.warnings), spent)
 
     def _skip(self, number: int, source: Source, reason: str, begin: float) -> None:
         # What an earlier run stored of it stays: a file that cannot be read now was not emptied.
@@ -174,13 +184,12 @@ class Ingestion:
             offset += len(one.pieces)
             # A second source of this run may have taken the label meanwhile.
             label = one.label if self.records.uri_of(one.label) in (None, one.source.uri) else one.source.uri
-            self.records.replace(
-                one.source.uri, label, one.content_hash, self.splitter.key, one.document, one.pieces, mine
-            )
+            self.records.replace(one.source.uri, label, one.content_hash, self._key, one.document, one.pieces, mine)
             empty = one.document.empty_pages
-            reason = (
+            missing = (
                 f"no text on page{'s' if len(empty) > 1 else ''} {', '.join(map(str, empty[:20]))}" if empty else ""
             )
+            reason = "; ".join(filter(None, (missing, *one.warnings)))
             spent = one.seconds + share * len(one.pieces) + time.perf_counter() - begin
             self._rows[one.number] = IngestRow(
                 label, one.status, reason, one.document.pages, len(one.document.text), len(one.pieces), spent

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from kaggle_magics import environment
-from kaggle_magics.rag.embeddings import Embedder, Vectors, unit
+from kaggle_magics.rag.embedding.protocol import Embedder, Vectors, unit
 
 BATCH = 256
 """Texts that are embedded and stored at a time: what a kill in the middle can lose."""

@@ -11,8 +11,8 @@ from kaggle_magics import __version__, wording
 from kaggle_magics.errors import CollectionError, OptionError
 from kaggle_magics.generation.answer import Answer, RunCard
 from kaggle_magics.models.request import Message, Request, Sampling, Usage
-from kaggle_magics.rag.embeddings import Embedder
-from kaggle_magics.rag.extracts import best_extracts
+from kaggle_magics.rag.answering.extracts import best_extracts
+from kaggle_magics.rag.embedding.protocol import Embedder
 from kaggle_magics.rag.passages import Hit, Passage
 from kaggle_magics.rag.sentences import sentence_spans
 

@@ -1,0 +1,67 @@
+"""What a collection does with new documents."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from typing import Any
+
+from kaggle_magics.rag.collection.opened import OpenedFolder
+from kaggle_magics.rag.embedding.cache import EmbeddingCache
+from kaggle_magics.rag.ingesting.run import Ingestion, IngestProgress, IngestReport, embedded_text
+from kaggle_magics.rag.readers.reading import ReadOptions
+from kaggle_magics.rag.splitting.splitter import make_splitter
+from kaggle_magics.rag.vectors import synchronise
+
+
+class IngestingPart(OpenedFolder):
+    """Ingesting into a collection."""
+
+    def ingest(
+        self,
+        paths: Any,
+        *,
+        chunk_size: int | None = None,
+        chunk_overlap: int | None = None,
+        language: str | None = None,
+        on_progress: Callable[[IngestProgress], None] | None = None,
+    ) -> IngestReport:
+        """Read files, folders, patterns, texts (dict of name -> text) or documents; see `find_sources`.
+
+        What did not change is neither read nor embedded again. `chunk_size` and `chunk_overlap` in characters switch to
+        the recursive splitter. Interrupted or killed, the documents finished so far are kept.
+        Raises `OptionError`, `DocumentError` when none of the paths exists, `CollectionError` when storing fails.
+        """
+        splitter = make_splitter(chunk_size, chunk_overlap)
+        with self._working(), contextlib.closing(EmbeddingCache()) as cache:
+            begin = time.perf_counter()
+            run = Ingestion(
+                self._records, splitter, self._remembered_embedder(), cache, on_progress, ReadOptions(language)
+            )
+            try:
+                rows = run.run(paths)
+                filled = self._fill_vectors(cache)
+            finally:
+                if self._index is not None:
+                    synchronise(self._index, self._records)
+            documents, passages = self._records.counts()
+            return IngestReport(
+                rows,
+                self.name,
+                documents,
+                passages,
+                run.embedded + filled,
+                self.embedder.name if self.embedder else None,
+                time.perf_counter() - begin,
+                tuple(self._warnings),
+            )
+
+    def _fill_vectors(self, cache: EmbeddingCache) -> int:
+        """Embed passages that were stored while no embedder was at hand; how many were computed."""
+        missing = self._records.without_vector() if self.embedder is not None else []
+        if not missing or self.embedder is None:
+            return 0
+        vectors, computed = cache.embed(self.embedder, [embedded_text(text, context) for _, text, context in missing])
+        self._records.set_vectors({key: vector for (key, _, _), vector in zip(missing, vectors, strict=True)})
+        return computed

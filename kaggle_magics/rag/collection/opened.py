@@ -1,0 +1,124 @@
+"""An open folder: its lock, its records, its embedder and its vector index. What the parts of a collection work on."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sqlite3
+import tempfile
+import threading
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+
+from kaggle_magics.errors import CollectionError
+from kaggle_magics.rag.embedding.choice import choose_embedder, remember_embedder
+from kaggle_magics.rag.embedding.protocol import Embedder
+from kaggle_magics.rag.storing.locking import FolderLock
+from kaggle_magics.rag.storing.records import FILE, Records
+from kaggle_magics.rag.vectors import VectorIndex, choose_index, open_index, synchronise
+
+
+class OpenedFolder:
+    """The machinery of a `Collection`."""
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None,
+        *,
+        name: str,
+        embedder: str | os.PathLike[str] | Embedder | None = None,
+        store: str | None = None,
+    ) -> None:
+        self.name = name
+        self.store = choose_index(store)
+        self._guard = threading.RLock()
+        self._warnings: list[str] = []
+        self._index: VectorIndex | None = None
+        self._closing = contextlib.ExitStack()
+        self.temporary = path is None
+        try:
+            self.path = self._take_folder(path)
+            self._records = Records(self.path / FILE, temporary=self.temporary)
+            self._closing.callback(self._records.close)
+            self.embedder, warning = choose_embedder(self._records, embedder, name)
+            self._warnings += [warning] if warning else []
+        except BaseException:
+            self._closing.close()
+            raise
+        # The temporary folder and the lock go even when nobody calls close.
+        self._finalizer = weakref.finalize(self, self._closing.close)
+
+    def close(self) -> None:
+        """Let go of the folder, and remove it when it is temporary. Closing twice is harmless."""
+        with self._guard:
+            self._finalizer()
+
+    @property
+    def closed(self) -> bool:
+        return not self._finalizer.alive
+
+    @contextlib.contextmanager
+    def _working(self) -> Iterator[None]:
+        """One call at a time; SQLite's errors as ours."""
+        with self._guard:
+            if self.closed:
+                raise CollectionError(
+                    f"The collection {self.name!r} is closed.", "Open it again, or ingest into a new one."
+                )
+            try:
+                yield
+            except sqlite3.Error as error:
+                raise CollectionError(
+                    f"The collection's records in {self.path} cannot be used ({error}).",
+                    "Nothing that was stored is lost; free some space or name another folder with --path.",
+                ) from error
+
+    def _take_folder(self, path: str | os.PathLike[str] | None) -> Path:
+        if path is not None:
+            folder = Path(path).expanduser().absolute()
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                lock = FolderLock(folder)
+            except FileExistsError as error:
+                raise CollectionError(f"{folder} is a file, not a folder.", "Name a folder with --path.") from error
+            except OSError as error:
+                if not (folder / FILE).is_file():
+                    raise CollectionError(
+                        f"The folder {folder} cannot be written to ({error.strerror}) and holds no collection.",
+                        "Name another one with --path.",
+                    ) from error
+                return self._copied(folder)
+            self._closing.callback(lock.release)
+            return folder
+        return self._temporary_folder()
+
+    def _temporary_folder(self) -> Path:
+        folder = Path(tempfile.mkdtemp(prefix="kaggle_magics-"))
+        self._closing.callback(shutil.rmtree, folder, ignore_errors=True)
+        return folder
+
+    def _copied(self, folder: Path) -> Path:
+        """Records of a read-only folder in temporary space; the vector index is built from them."""
+        self.temporary = True
+        copy = self._temporary_folder()
+        for part in folder.glob(f"{FILE}*"):  # a journal beside it belongs to it
+            shutil.copyfile(part, copy / part.name)
+        self._warnings.append(f"{folder} is read-only: a copy in temporary space is used, changes to it do not last.")
+        return copy
+
+    def _remembered_embedder(self) -> Embedder | None:
+        """The embedder, after its identity was written down beside the vectors it makes."""
+        if self.embedder is not None:
+            remember_embedder(self._records, self.embedder)
+        return self.embedder
+
+    def _opened_index(self) -> VectorIndex:
+        if self._index is None:
+            identity = self._records.get_meta("embedder_identity") or ""
+            index = open_index(self.store, self.path, identity)
+            self._closing.callback(index.close)
+            synchronise(index, self._records)
+            self._index = index
+        return self._index

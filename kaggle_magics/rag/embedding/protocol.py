@@ -1,0 +1,51 @@
+"""What turns text into vectors, and the vectors' form."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vectors = NDArray[np.float32]
+"""Unit vectors, shape (n, d), or (d,) for one; float32."""
+
+
+@runtime_checkable
+class Embedder(Protocol):
+    """What turns text into vectors. `identity` changes whenever the same text would get another vector."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def identity(self) -> str: ...
+
+    @property
+    def dimension(self) -> int: ...
+
+    @property
+    def max_tokens(self) -> int:
+        """Tokens of a text that count, special ones included; what is longer is cut off."""
+        ...
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """How many tokens each passage has for this model, special ones included; loads no weights."""
+        ...
+
+    def embed_documents(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors of passages, shape (len(texts), dimension), float32."""
+        ...
+
+    def embed_query(self, text: str) -> Vectors:
+        """The unit vector of a question, shape (dimension,), float32."""
+        ...
+
+
+def unit(vectors: Any) -> Vectors:
+    """Rows scaled to length 1 in float32; a zero row stays zero."""
+    array = np.asarray(vectors, dtype=np.float32)
+    length = np.linalg.norm(array, axis=-1, keepdims=True)
+    scaled: Vectors = np.divide(array, length, out=np.zeros_like(array), where=length > 0)
+    return scaled

@@ -1,0 +1,73 @@
+"""What a session does with collections: open them, read documents into them, close them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+from kaggle_magics.rag.shelf import Shelf
+from kaggle_magics.session.generating import GeneratingCalls
+
+if TYPE_CHECKING:
+    from kaggle_magics.rag.collection import Collection
+    from kaggle_magics.rag.ingesting.run import IngestReport
+
+
+class CollectionCalls(GeneratingCalls):
+    """The part of a `Session` that holds collections."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shelf = Shelf()
+
+    @property
+    def collections(self) -> Mapping[str, Collection]:
+        """The open collections by name."""
+        return self._shelf.collections
+
+    def ingest(
+        self,
+        paths: Any,
+        *,
+        collection: str = "default",
+        path: str | PathLike[str] | None = None,
+        chunk_size: int | None = None,
+        chunk_overlap: int | None = None,
+        language: str | None = None,
+        embedder: str | None = None,
+        store: str | None = None,
+        on_progress: Callable[..., None] | None = None,
+    ) -> IngestReport:
+        """Read documents into a collection: files, folders, globs, a `{name: text}` mapping, or LangChain documents.
+
+        Running it again on the same files embeds nothing. `path` is the folder that keeps the collection; without it
+        the collection is temporary. `chunk_size` and `chunk_overlap` are in characters.
+        """
+        target = self._shelf.get_or_open(path, name=collection, embedder=embedder, store=store)
+        return target.ingest(
+            paths,
+            chunk_size=chunk_size,
+            chunk_overlap=chunk_overlap,
+            language=language,
+            on_progress=on_progress,
+        )
+
+    def open_collection(
+        self,
+        path: str | PathLike[str] | None,
+        *,
+        collection: str = "default",
+        embedder: str | None = None,
+        store: str | None = None,
+    ) -> Collection:
+        """Open (or begin) a collection in the folder `path`, or a temporary one; it replaces one of the same name."""
+        return self._shelf.open(path, name=collection, embedder=embedder, store=store)
+
+    def collection(self, name: str = "default") -> Collection:
+        """The open collection of that name; `CollectionError` where there is none."""
+        return self._shelf.get(name)
+
+    def close_collection(self, name: str = "default") -> None:
+        """Close a collection; a temporary one is deleted."""
+        self._shelf.close(name)

@@ -1,0 +1,74 @@
+"""Paths, folders and patterns as sources."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from kaggle_magics.errors import did_you_mean
+from kaggle_magics.rag.passages import Block
+from kaggle_magics.rag.readers import find_reader
+from kaggle_magics.rag.readers.reading import Reading
+from kaggle_magics.rag.sources.source import Source
+
+
+def path_sources(text: str) -> Iterator[Source]:
+    path = Path(text).expanduser()
+    if path.is_dir():
+        yield from map(_file_source, _files_below(path))
+    elif path.exists() or not glob.has_magic(text):
+        yield _file_source(path)
+    else:
+        matches = sorted(glob.glob(str(path), recursive=True))
+        if not matches:
+            yield _file_source(path)
+        for match in matches:
+            yield from map(_file_source, _files_below(Path(match)) if Path(match).is_dir() else [Path(match)])
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    """Files of a folder and its folders in the order of their names; hidden ones and Python's caches are left out."""
+    visited: set[tuple[int, int]] = set()
+    for here, folders, files in os.walk(folder, followlinks=True):
+        status = os.stat(here)
+        if (status.st_dev, status.st_ino) in visited:  # a link that leads back up
+            folders.clear()
+            continue
+        visited.add((status.st_dev, status.st_ino))
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "__pycache__")
+        yield from (Path(here) / name for name in sorted(files) if not name.startswith("."))
+
+
+def _file_source(path: Path) -> Source:
+    absolute = Path(os.path.abspath(path))
+
+    def load() -> bytes:
+        if absolute.exists() and not absolute.is_file():
+            raise OSError("it is not a regular file")
+        find_reader(absolute.name)
+        return absolute.read_bytes()
+
+    def read(data: bytes, reading: Reading) -> Iterable[Block]:
+        return find_reader(absolute.name)(data, reading)
+
+    return Source(absolute.as_posix(), _label(absolute), load, read, absolute.name)
+
+
+def _label(absolute: Path) -> str:
+    """Relative to the working directory where the file lies below it, else absolute: unique either way."""
+    try:
+        return absolute.relative_to(Path.cwd()).as_posix()
+    except (ValueError, OSError):
+        return absolute.as_posix()
+
+
+def missing_hint(uri: str) -> str | None:
+    """What a path that does not exist may have meant."""
+    path = Path(uri)
+    try:
+        near = [entry.name for entry in path.parent.iterdir() if not entry.name.startswith(".")]
+    except OSError:
+        return f"There is no folder {path.parent.as_posix()} either."
+    return did_you_mean(path.name, near)

@@ -1,4 +1,4 @@
-"""CSV and TSV: one table, a line a row, cells between " | "; row numbers count records, the header is row 1."""
+"""CSV and TSV: one table, a line a row, cells between " | "; row numbers count records (blank lines are none)."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ from kaggle_magics.errors import DocumentError
 from kaggle_magics.rag.passages import Block, Place
 from kaggle_magics.rag.readers.decoding import decode
 from kaggle_magics.rag.readers.reading import Reading
+from kaggle_magics.rag.readers.tables import numbered_blocks
 
 _DELIMITERS = ",;\t|"
 
 
 def read(data: bytes, reading: Reading) -> Iterator[Block]:
-    """Yield the rows as one table block. The delimiter is found among comma, semicolon, tab and bar."""
+    """Yield the rows as a table, lines above it as its title. The delimiter is found among comma, semicolon, tab, bar.
+
+    A file without a header gets one ("column 1 | column 2"), so that no row is taken for it.
+    """
     text = decode(data)
     # The default field limit (128 KiB) would refuse a long text cell; the whole text is in memory already.
     previous = csv.field_size_limit(max(csv.field_size_limit(), len(text)))
@@ -25,14 +29,7 @@ def read(data: bytes, reading: Reading) -> Iterator[Block]:
         raise DocumentError(f"the table cannot be read ({error})") from error
     finally:
         csv.field_size_limit(previous)
-    lines = [table_line(row) for row in rows]
-    yield Block("\n".join(line for line in lines if line) + "\n", "table", place=Place(row=1))
-
-
-def table_line(cells: list[str]) -> str:
-    """A row as one line; line breaks inside a cell become spaces, an empty row an empty line."""
-    flat = [" ".join(cell.split()) for cell in cells]
-    return " | ".join(flat) if any(flat) else ""
+    yield from numbered_blocks(enumerate(filter(None, rows), start=1), Place(), divide=False)
 
 
 def _delimiter(text: str) -> str:

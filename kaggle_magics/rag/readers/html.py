@@ -8,8 +8,8 @@ from html.parser import HTMLParser
 
 from kaggle_magics.rag.passages import Block
 from kaggle_magics.rag.readers.decoding import decode
-from kaggle_magics.rag.readers.delimited import table_line
 from kaggle_magics.rag.readers.reading import Reading
+from kaggle_magics.rag.readers.tables import table_line
 
 _SILENT = {"script", "style", "noscript", "template", "svg", "math", "iframe", "object", "select", "button"}
 _BREAKS = set(

@@ -9,7 +9,6 @@ passage's context, not into its text. With `chunk_size` or `chunk_overlap` given
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -167,11 +166,13 @@ def _table(text: str, span: Span, context: str, size: int) -> Iterator[Piece]:
         yield Piece(span.start, span.end, context, span.place)
         return
     within = f"{context}: {header}" if context else header
-    beginnings = [start for start, _ in rows]
+    line, at = 0, span.start
     for start, end in _packed(rows, text, size):
         place = span.place
         if place.row is not None:
-            place = replace(place, row=place.row + bisect_right(beginnings, start))
+            # A line is a row, an empty line one that was left out.
+            line, at = line + text.count("\n", at, start), start
+            place = replace(place, row=place.row + line, last_row=place.row + line + text.count("\n", start, end))
         yield Piece(start, end, within, place)
 
 

@@ -32,6 +32,7 @@ READERS: dict[str, str] = {
     ".json": f"{_HERE}.json:read",
     **dict.fromkeys((".jsonl", ".ndjson"), f"{_HERE}.json:read_lines"),
     ".ipynb": f"{_HERE}.notebook:read",
+    **dict.fromkeys((".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif"), f"{_HERE}.image:read"),
     **dict.fromkeys(_CODE, f"{_HERE}.code:read"),
 }
 """Suffix in lower case -> "module:function"; "" is a file without a suffix (README, LICENSE)."""

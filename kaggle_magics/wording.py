@@ -44,6 +44,12 @@ def grounded_question(passages: Iterable[tuple[str, str]], question: str) -> str
     return f"{passage_block(passages)}\n\nQuestion: {question.strip()}"
 
 
+def question_about(sentence: str, context: str = "") -> str:
+    """Asks for a question that a sentence answers."""
+    where = f" (from: {context})" if context else ""
+    return f"Write one question that this sentence answers{where}. Only the question.\n\n{sentence.strip()}"
+
+
 def is_refusal(answer: str) -> bool:
     """Whether an answer says, in the words we asked for, that the documents do not tell."""
     return answer.strip().strip("\"'*").casefold().startswith(REFUSAL.rstrip(".").casefold())

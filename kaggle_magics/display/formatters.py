@@ -38,6 +38,7 @@ VIEWS = {
     "kaggle_magics.generation.conversation.Thread": "conversations.thread_view",
     "kaggle_magics.generation.conversation.Threads": "conversations.threads_view",
     "kaggle_magics.display.results.HistoryEntries": "conversations.history_view",
+    "kaggle_magics.rag.evaluation.evaluation.Evaluation": "evaluation.evaluation_view",
     "kaggle_magics.display.results.Collections": "collections.collections_view",
     "kaggle_magics.display.results.Chains": "chains.chains_view",
     "kaggle_magics.generation.attachments.attach.Attached": "attachments.attached_view",
@@ -51,6 +52,7 @@ VIEWS = {
 _LISTS = (
     "kaggle_magics.display.results.",
     "kaggle_magics.compare.",
+    "kaggle_magics.rag.evaluation.",
     "kaggle_magics.generation.several.",
     "kaggle_magics.generation.tables.table.",
 )

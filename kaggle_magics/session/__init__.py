@@ -25,9 +25,9 @@ from kaggle_magics.generation.prompt import not_empty
 from kaggle_magics.generation.worker import OnText
 from kaggle_magics.models.loaded import LoadedModel
 from kaggle_magics.models.request import Filled, Request, Sampling
-from kaggle_magics.session.asking import AskingCalls
 from kaggle_magics.session.batches import BatchCalls
 from kaggle_magics.session.evaluating import EvaluatingCalls
+from kaggle_magics.session.judging import JudgingCalls
 from kaggle_magics.session.library import LibraryCalls
 from kaggle_magics.session.verifying import VerifyingCalls
 
@@ -49,7 +49,7 @@ class SessionStatus:
     """Resident memory of this process."""
 
 
-class Session(BatchCalls, EvaluatingCalls, LibraryCalls, VerifyingCalls, AskingCalls):
+class Session(BatchCalls, EvaluatingCalls, LibraryCalls, VerifyingCalls, JudgingCalls):
     """Loaded models, the current one, collections and the last answer."""
 
     def status(self) -> SessionStatus:

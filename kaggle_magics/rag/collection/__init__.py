@@ -6,6 +6,7 @@ import os
 
 from kaggle_magics.rag.collection.facts import CollectionFacts
 from kaggle_magics.rag.collection.ingesting import IngestingPart
+from kaggle_magics.rag.collection.reading import ReadingPart
 from kaggle_magics.rag.collection.searching import SearchingPart
 from kaggle_magics.rag.finding.where import match_sources
 from kaggle_magics.rag.vectors import synchronise
@@ -13,7 +14,7 @@ from kaggle_magics.rag.vectors import synchronise
 __all__ = ["Collection", "CollectionFacts"]
 
 
-class Collection(IngestingPart, SearchingPart):
+class Collection(IngestingPart, SearchingPart, ReadingPart):
     """Documents under one name. `path` None is a temporary folder that goes when the collection is closed.
 
     `embedder` is a name, a model folder or an `Embedder`; None takes the one the collection was made with, else the

@@ -34,8 +34,3 @@ class SearchingPart(OpenedFolder):
             return search_records(
                 question, records=self._records, index=index, embedder=embedder, options=options, where=where
             )
-
-    def document_text(self, document_id: str) -> str:
-        """The stored text of a document: `document_text(p.document_id)[p.start:p.end] == p.text` for each passage."""
-        with self._working():
-            return self._records.document_text(document_id)

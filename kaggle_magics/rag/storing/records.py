@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -110,6 +111,10 @@ class Records:
             raise CollectionError(f"There is no document {document_id!r} in this collection.")
         return str(row[0])
 
+    def source_text(self, source: str) -> str | None:
+        row = self._connection.execute("SELECT text FROM documents WHERE source = ?", (source,)).fetchone()
+        return str(row[0]) if row else None
+
     # Writing
 
     def replace(
@@ -172,9 +177,12 @@ class Records:
         found: dict[str, Passage] = {}
         for some in _batches(list(ids)):
             query = f"{_SELECT}WHERE p.id IN ({_marks(some)})"
-            for key, document_id, source, start, end, text, context, *place in self._connection.execute(query, some):
-                found[key] = Passage(key, document_id, source, start, end, text, context, Place(*place))
+            found.update((row[0], _passage(row)) for row in self._connection.execute(query, some))
         return found
+
+    def all_passages(self) -> list[Passage]:
+        """Every passage, by source and place."""
+        return [_passage(row) for row in self._connection.execute(f"{_SELECT}ORDER BY d.source, p.start")]
 
     def passage_ids(self) -> set[str]:
         """Ids of all passages that have a vector."""
@@ -246,6 +254,12 @@ class _Transaction:
     def _rollback(self) -> None:
         if self._connection.in_transaction:  # SQLite may have rolled back by itself
             self._connection.execute("ROLLBACK")
+
+
+def _passage(row: Sequence[Any]) -> Passage:
+    """A row of `_SELECT`."""
+    key, document_id, source, start, end, text, context, *place = row
+    return Passage(key, document_id, source, start, end, text, context, Place(*place))
 
 
 def blob(vector: Vectors) -> bytes:

@@ -1,0 +1,1 @@
+"""How well passages are found and questions answered, measured on questions with known answers."""

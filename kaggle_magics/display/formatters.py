@@ -20,7 +20,7 @@ VIEWS = {
     "kaggle_magics.generation.preview.Preview": "preview.preview_view",
     "kaggle_magics.code.check.CodeAnswer": "answers.code_view",
     "kaggle_magics.rag.answering.answer.GroundedAnswer": "grounded.grounded_view",
-    "kaggle_magics.rag.ingesting.run.IngestReport": "ingest.ingest_view",
+    "kaggle_magics.rag.ingesting.report.IngestReport": "ingest.ingest_view",
     "kaggle_magics.compare.result.Comparison": "comparison.comparison_view",
     "kaggle_magics.compare.verdicts.Verdicts": "verdicts.verdicts_view",
     "kaggle_magics.compare.verification.Verified": "verified.verified_view",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from kaggle_magics.display.bundle import View, join, note, seconds, table
 
 if TYPE_CHECKING:
-    from kaggle_magics.rag.ingesting.run import IngestReport
+    from kaggle_magics.rag.ingesting.report import IngestReport
 
 
 def ingest_view(report: IngestReport) -> View:

@@ -12,7 +12,8 @@ from kaggle_magics.magics.command import command
 from kaggle_magics.magics.options import collection_option, output_option
 
 if TYPE_CHECKING:
-    from kaggle_magics.rag.ingesting.run import IngestProgress, IngestReport
+    from kaggle_magics.rag.ingesting.progress import IngestProgress
+    from kaggle_magics.rag.ingesting.report import IngestReport
 
 
 def _options(parser: Parser) -> None:
@@ -28,6 +29,7 @@ def _options(parser: Parser) -> None:
     parser.option("--chunk-overlap", help="Characters that two neighbours share.", type=whole, metavar="N")
     parser.option("--embedder", help="Model that embeds passages; the best one at hand by default.")
     parser.option("--store", help="Vector index: chroma or numpy; by default the best one installed.", complete="store")
+    parser.switch("--prune", help="Remove from the collection what these paths cover and is no longer there.")
     output_option(parser)
 
 
@@ -57,6 +59,7 @@ def rag_ingest(call: Call) -> IngestReport:
             chunk_overlap=options.chunk_overlap,
             embedder=options.embedder,
             store=options.store,
+            prune=options.prune,
             on_progress=on_progress,
         )
         output.finish(note(f"Collection {name} holds {report.passages} passages of {report.documents} documents."))

@@ -11,7 +11,7 @@ from kaggle_magics.session.generating import GeneratingCalls
 
 if TYPE_CHECKING:
     from kaggle_magics.rag.collection import Collection
-    from kaggle_magics.rag.ingesting.run import IngestReport
+    from kaggle_magics.rag.ingesting.report import IngestReport
 
 
 class CollectionCalls(GeneratingCalls):
@@ -37,12 +37,14 @@ class CollectionCalls(GeneratingCalls):
         language: str | None = None,
         embedder: str | None = None,
         store: str | None = None,
+        prune: bool = False,
         on_progress: Callable[..., None] | None = None,
     ) -> IngestReport:
         """Read documents into a collection: files, folders, globs, a `{name: text}` mapping, or LangChain documents.
 
         Running it again on the same files embeds nothing. `path` is the folder that keeps the collection; without it
-        the collection is temporary. `chunk_size` and `chunk_overlap` are in characters.
+        the collection is temporary. `chunk_size` and `chunk_overlap` are in characters. `prune` removes from the
+        collection what the paths cover and is no longer there.
         """
         target = self._shelf.get_or_open(path, name=collection, embedder=embedder, store=store)
         return target.ingest(
@@ -50,6 +52,7 @@ class CollectionCalls(GeneratingCalls):
             chunk_size=chunk_size,
             chunk_overlap=chunk_overlap,
             language=language,
+            prune=prune,
             on_progress=on_progress,
         )
 

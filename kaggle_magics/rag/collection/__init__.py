@@ -53,7 +53,7 @@ class Collection(IngestingPart, SearchingPart, ReadingPart):
             by_uri = {uri: label for label, uri in known.items()}
             absolute = os.path.abspath(os.path.expanduser(str(source)))
             labels = (by_uri[absolute],) if absolute in by_uri else match_sources([source], list(known))
-            count = sum(self._records.remove(known[label]) for label in labels)
+            count = len(self._records.remove([known[label] for label in labels]))
             if self._index is not None:
                 synchronise(self._index, self._records)
             return count

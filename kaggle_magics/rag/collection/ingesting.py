@@ -9,9 +9,12 @@ from typing import Any
 
 from kaggle_magics.rag.collection.opened import OpenedFolder
 from kaggle_magics.rag.embedding.cache import EmbeddingCache
-from kaggle_magics.rag.ingesting.run import Ingestion, IngestProgress, IngestReport, embedded_text
+from kaggle_magics.rag.ingesting.progress import IngestProgress
+from kaggle_magics.rag.ingesting.report import IngestReport
+from kaggle_magics.rag.ingesting.run import Ingestion
 from kaggle_magics.rag.readers.reading import ReadOptions
 from kaggle_magics.rag.splitting.splitter import make_splitter
+from kaggle_magics.rag.storing.identity import embedded_text
 from kaggle_magics.rag.vectors import synchronise
 
 
@@ -25,23 +28,24 @@ class IngestingPart(OpenedFolder):
         chunk_size: int | None = None,
         chunk_overlap: int | None = None,
         language: str | None = None,
+        prune: bool = False,
         on_progress: Callable[[IngestProgress], None] | None = None,
     ) -> IngestReport:
         """Read files, folders, patterns, texts (dict of name -> text) or documents; see `find_sources`.
 
         What did not change is neither read nor embedded again. `chunk_size` and `chunk_overlap` in characters switch to
-        the recursive splitter. Interrupted or killed, the documents finished so far are kept.
+        the recursive splitter. `prune` removes sources that `paths` cover and that are no longer there. Interrupted or
+        killed, the documents finished so far are kept; after an interrupt the report says how many are `left`.
         Raises `OptionError`, `DocumentError` when none of the paths exists, `CollectionError` when storing fails.
         """
         splitter = make_splitter(chunk_size, chunk_overlap)
         with self._working(), contextlib.closing(EmbeddingCache()) as cache:
             begin = time.perf_counter()
-            run = Ingestion(
-                self._records, splitter, self._remembered_embedder(), cache, on_progress, ReadOptions(language)
-            )
+            embedder, options = self._remembered_embedder(), ReadOptions(language)
+            run = Ingestion(self._records, splitter, embedder, cache, on_progress, options, prune)
             try:
                 rows = run.run(paths)
-                filled = self._fill_vectors(cache)
+                filled = 0 if run.left else self._fill_vectors(cache)
             finally:
                 if self._index is not None:
                     synchronise(self._index, self._records)
@@ -55,6 +59,8 @@ class IngestingPart(OpenedFolder):
                 self.embedder.name if self.embedder else None,
                 time.perf_counter() - begin,
                 tuple(self._warnings),
+                run.reused,
+                run.left,
             )
 
     def _fill_vectors(self, cache: EmbeddingCache) -> int:

@@ -54,6 +54,12 @@ class EmbeddingCache:
             return np.zeros((0, embedder.dimension), np.float32), 0
         return unit(np.stack([np.frombuffer(found[key], np.float16) for key in keys])), len(missing)
 
+    def holds(self, embedder: Embedder, texts: Sequence[str]) -> list[bool]:
+        """Whether each text's vector is kept, so that `embed` need not compute it."""
+        keys = [_key(embedder.identity, text) for text in texts]
+        found = self._read(set(keys))
+        return [key in found for key in keys]
+
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()

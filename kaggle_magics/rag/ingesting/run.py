@@ -1,96 +1,47 @@
-"""Sources into a collection: what changed is read, split, embedded and stored, each document in its own transaction."""
+"""Sources into a collection: what changed is read, split, embedded and stored, in groups of one transaction each.
+
+Reading and splitting run in a thread of their own, ahead of embedding; the records are used by the calling thread
+only. A group that is not finished leaves nothing in the records, but its vectors are in the embedding cache, so that
+running again goes on where it was.
+"""
 
 from __future__ import annotations
 
-import hashlib
+import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
-from itertools import chain
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from kaggle_magics.errors import DocumentError, OptionError
-from kaggle_magics.extras import require
-from kaggle_magics.rag.document import Document, assemble
 from kaggle_magics.rag.embedding.cache import EmbeddingCache
-from kaggle_magics.rag.embedding.protocol import Embedder, Vectors
-from kaggle_magics.rag.readers.reading import Reading, ReadOptions
+from kaggle_magics.rag.embedding.protocol import Embedder
+from kaggle_magics.rag.ingesting.preparing import Outcome, Prepared, Preparing, Skipped, Unchanged
+from kaggle_magics.rag.ingesting.progress import IngestProgress, Meter
+from kaggle_magics.rag.ingesting.pruning import vanished
+from kaggle_magics.rag.ingesting.readahead import Readahead
+from kaggle_magics.rag.ingesting.report import IngestRow
+from kaggle_magics.rag.ingesting.vectors import Vectorised, Vectorising
+from kaggle_magics.rag.readers.reading import ReadOptions
 from kaggle_magics.rag.sources import Source, find_sources, missing_hint
-from kaggle_magics.rag.splitting.splitter import Piece, Splitter
+from kaggle_magics.rag.splitting.splitter import Splitter
 from kaggle_magics.rag.storing.records import Records
+from kaggle_magics.rag.storing.writing import Change, NewDocument, State
 
-Status = Literal["added", "unchanged", "updated", "skipped"]
-_GROUP = 128
-"""Passages of small documents that are embedded together."""
-
-
-@dataclass(frozen=True, slots=True)
-class IngestRow:
-    """What became of one source. `reason` says why it was skipped, or what is missing in it."""
-
-    source: str
-    status: Status
-    reason: str = ""
-    pages: int | None = None
-    characters: int = 0
-    passages: int = 0
-    seconds: float = 0.0
-    """Reading, splitting and storing; a share by passages of the time that embedding took."""
-
-
-@dataclass(frozen=True, slots=True)
-class IngestReport:
-    """The rows of one ingest, in the order of the sources, and what the collection holds afterwards."""
-
-    rows: tuple[IngestRow, ...]
-    collection: str
-    documents: int
-    passages: int
-    embedded: int
-    """Passages whose vectors had to be computed: neither stored before nor in the cache."""
-    embedder: str | None
-    seconds: float
-    warnings: tuple[str, ...] = ()
-
-    def count(self, status: Status) -> int:
-        """How many sources ended with this status."""
-        return sum(row.status == status for row in self.rows)
-
-    def to_pandas(self) -> Any:
-        """The rows as a DataFrame. Raises `MissingExtra` without pandas."""
-        return require("pandas", "A table of the report").DataFrame([asdict(row) for row in self.rows])
-
-
-@dataclass(frozen=True, slots=True)
-class IngestProgress:
-    """Where an ingest stands: `done` of `total` sources are finished, `source` is at work."""
-
-    done: int
-    total: int
-    source: str
-    embedded: int = 0
-    """Passages of the present group that have their vector, of `to_embed`."""
-    to_embed: int = 0
-
-
-@dataclass(slots=True)
-class _Pending:
-    """A document that is read and split, and waits for its vectors."""
-
-    number: int
-    source: Source
-    label: str
-    content_hash: str
-    status: Status
-    document: Document
-    pieces: list[Piece]
-    warnings: tuple[str, ...]
-    seconds: float
+FIRST, MOST = 128, 2048
+"""Passages of the first group and of the largest: each may be twice the one before, so that something is soon done."""
+CHARACTERS = 2_000_000
+"""A group that is as long as this is not filled up."""
+SOON = 32
+"""Passages that are worth embedding while the reading goes on."""
 
 
 @dataclass(slots=True)
 class Ingestion:
-    """One run over `paths`. After an exception (an interrupt too) what is stored stays; running again goes on there."""
+    """One run over `paths`. After an exception what is stored stays; running again goes on there.
+
+    A `KeyboardInterrupt` ends it without one: `left` then says how many sources were not come to.
+    """
 
     records: Records
     splitter: Splitter
@@ -98,126 +49,182 @@ class Ingestion:
     cache: EmbeddingCache
     on_progress: Callable[[IngestProgress], None] | None = None
     options: ReadOptions = field(default_factory=ReadOptions)
+    prune: bool = False
+    on_change: Callable[[Change], None] = field(default=lambda change: None)
+    """Told after each transaction, so that the vector index can follow."""
     embedded: int = 0
+    reused: int = 0
+    left: int = 0
     _rows: dict[int, IngestRow] = field(default_factory=dict)
-    _total: int = 0
+    _missing: int = 0
+    _states: dict[str, State] = field(default_factory=dict)
+    _labels: dict[str, str] = field(default_factory=dict)
+    _touched: dict[str, str] = field(default_factory=dict)
+    _meter: Meter = field(default_factory=lambda: Meter({}))
 
     def run(self, paths: Any) -> tuple[IngestRow, ...]:
         """Read everything `paths` means. Raises `DocumentError` when none of the named paths exists."""
         sources = list(find_sources(paths))
-        self._total = len(sources)
         if not sources:
             raise OptionError("There is nothing to read: the folder holds no files.")
-        waiting: list[_Pending] = []
-        for number, source in enumerate(sources):
-            self._tell(source.label)
-            pending = self._prepare(number, source)
-            if pending is not None:
-                waiting.append(pending)
-            if sum(len(one.pieces) for one in waiting) >= _GROUP:
-                self._store(waiting)
-                waiting = []
-        self._store(waiting)
-        rows = tuple(self._rows[number] for number in range(len(sources)))
-        if all(row.reason.startswith(_MISSING) for row in rows):
-            hint = missing_hint(sources[0].uri)
-            raise DocumentError(f"There is no file or folder {sources[0].label}.", hint or "Check the path.")
-        return rows
-
-    @property
-    def _key(self) -> str:
-        """Names how a file becomes passages, so that a change of it is noticed."""
-        return f"{self.splitter.key}|{self.options.key}"
-
-    def _prepare(self, number: int, source: Source) -> _Pending | None:
-        """Read and split a source that is new or changed; else write its row."""
-        begin = time.perf_counter()
+        self._states = self.records.states()
+        self._labels = {state.source: uri for uri, state in self._states.items()}
+        self._meter = Meter(_weights(sources), self.on_progress)
         try:
-            data = source.load()
-            content_hash = hashlib.blake2b(data, digest_size=16).hexdigest()
-            stored = self.records.state_of(source.uri)
-            if stored is not None and stored[1:] == (content_hash, self._key):
-                pages, characters, passages = self.records.extent_of(source.uri)
-                spent = time.perf_counter() - begin
-                self._rows[number] = IngestRow(stored[0], "unchanged", "", pages, characters, passages, spent)
-                return None
-            reading = Reading(source.name, self.options, dict(source.metadata))
-            document = assemble(source.read(data, reading), reading.metadata)
-            pieces = self.splitter.split(document)
-            if not pieces:
-                raise DocumentError("it holds no text")
-        except FileNotFoundError:
-            self._skip(number, source, f"{_MISSING}. {missing_hint(source.uri) or ''}".strip(), begin)
-            return None
-        except (DocumentError, OSError) as error:
-            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            self._skip(number, source, reason, begin)
-            return None
-        except (RecursionError, MemoryError, ValueError, LookupError, AssertionError, TypeError) as error:
-            # A reader's library met a file it does not understand: that file is skipped, the others go on.
-            self._skip(number, source, f"it cannot be read ({type(error).__name__}: {error})"[:200], begin)
-            return None
-        label = stored[0] if stored else self._free_label(source)
-        status: Status = "updated" if stored else "added"
-        spent = time.perf_counter() - begin
-        return _Pending(number, source, label, content_hash, status, document, pieces, tuple(reading.warnings), spent)
+            self._read_and_store(sources)
+            if self._missing == len(sources):
+                hint = missing_hint(sources[0].uri)
+                raise DocumentError(f"There is no file or folder {sources[0].label}.", hint or "Check the path.")
+            removed = self._pruned(paths, sources) if self.prune else []
+        except KeyboardInterrupt:
+            removed = []
+            self.left = len(sources) - len(self._rows)
+        return (*(self._rows[number] for number in sorted(self._rows)), *removed)
 
-    def _skip(self, number: int, source: Source, reason: str, begin: float) -> None:
-        # What an earlier run stored of it stays: a file that cannot be read now was not emptied.
-        kept = "; what was read of it earlier stays" if self.records.state_of(source.uri) else ""
-        self._rows[number] = IngestRow(source.label, "skipped", reason + kept, seconds=time.perf_counter() - begin)
+    def _read_and_store(self, sources: Sequence[Source]) -> None:
+        preparing = Preparing(self.splitter, self.options, self._states)
+        ahead: Readahead[tuple[int, Source], Outcome]
+        ahead = Readahead(enumerate(sources), lambda item: preparing(*item, stopped=ahead.stopped), _weigh)
+        self._meter.show(sources[0].label)
+        waiting: list[Prepared] = []
+        passages = characters = 0
+        most = FIRST
+        with ahead:
+            for outcome in ahead:
+                if isinstance(outcome, Prepared):
+                    waiting.append(outcome)
+                    passages += len(outcome.pieces)
+                    characters += outcome.size
+                else:
+                    self._settle(outcome)
+                full = passages >= most or characters >= CHARACTERS
+                if full or (passages >= SOON and ahead.idle):
+                    most = min(2 * most, MOST) if full else most
+                    self._store(waiting)
+                    waiting, passages, characters = [], 0, 0
+        self._store(waiting)
+        if self._touched:
+            self.records.touch(self._touched)
+        self._meter.show(sources[-1].label)
 
-    def _free_label(self, source: Source) -> str:
-        """The source's label, or its uri when another source already bears it (the working directory changed)."""
-        return source.label if self.records.uri_of(source.label) in (None, source.uri) else source.uri
+    def _settle(self, outcome: Unchanged | Skipped) -> None:
+        """The row of a source that is not stored now."""
+        source = outcome.source
+        if isinstance(outcome, Unchanged):
+            state = outcome.state
+            if outcome.signature != state.signature:
+                self._touched[source.uri] = outcome.signature
+            row = IngestRow(
+                state.source, "unchanged", "", state.pages, state.characters, state.passages, state.recognised
+            )
+        else:
+            self._missing += outcome.missing
+            # What an earlier run stored of it stays: a file that cannot be read now was not emptied.
+            kept = "; what was read of it earlier stays" if source.uri in self._states else ""
+            row = IngestRow(source.label, "skipped", outcome.reason + kept, seconds=outcome.seconds)
+        self._rows[outcome.number] = row
+        self._meter.finish(outcome.number, worked=isinstance(outcome, Skipped))
+        self._meter.show(row.source)
 
-    def _store(self, waiting: Sequence[_Pending]) -> None:
+    def _store(self, waiting: Sequence[Prepared]) -> None:
         if not waiting:
             return
         begin = time.perf_counter()
-        vectors = self._vectors(waiting)
-        share = (time.perf_counter() - begin) / sum(len(one.pieces) for one in waiting)
-        offset = 0
-        for one in waiting:
-            begin = time.perf_counter()
-            mine = None if vectors is None else vectors[offset : offset + len(one.pieces)]
-            offset += len(one.pieces)
-            # A second source of this run may have taken the label meanwhile.
-            label = one.label if self.records.uri_of(one.label) in (None, one.source.uri) else one.source.uri
-            self.records.replace(one.source.uri, label, one.content_hash, self._key, one.document, one.pieces, mine)
-            empty = one.document.empty_pages
-            missing = (
-                f"no text on page{'s' if len(empty) > 1 else ''} {', '.join(map(str, empty[:20]))}" if empty else ""
-            )
-            reason = "; ".join(filter(None, (missing, *one.warnings)))
-            spent = one.seconds + share * len(one.pieces) + time.perf_counter() - begin
+        made = self._vectors(waiting)
+        documents = [self._document(one, made) for one in waiting]
+        change = self.records.store(documents)
+        self.on_change(change)
+        total = sum(len(one.pieces) for one in waiting)
+        share = (time.perf_counter() - begin) / total
+        for one, document in zip(waiting, documents, strict=True):
+            embedded = made.embedded(one) if made is not None else 0
+            reused = len(one.pieces) - embedded if made is not None else 0
+            self.embedded += embedded
+            self.reused += reused
             self._rows[one.number] = IngestRow(
-                label, one.status, reason, one.document.pages, len(one.document.text), len(one.pieces), spent
+                document.source,
+                "updated" if one.source.uri in self._states else "added",
+                _remarks(one),
+                one.document.pages,
+                len(one.document.text),
+                len(one.pieces),
+                one.document.recognised,
+                embedded,
+                reused,
+                one.seconds + share * len(one.pieces),
             )
-        self._tell(waiting[-1].label)
+            self._meter.finish(one.number, worked=True)
+        self._meter.passages += total
+        self._meter.show(documents[-1].source)
 
-    def _vectors(self, waiting: Sequence[_Pending]) -> Vectors | None:
+    def _vectors(self, waiting: Sequence[Prepared]) -> Vectorised | None:
         if self.embedder is None:
             return None
-        texts = list(chain.from_iterable(_embedded_texts(one) for one in waiting))
-        label = waiting[-1].label
-        vectors, computed = self.cache.embed(self.embedder, texts, lambda done: self._tell(label, done, len(texts)))
-        self.embedded += computed
-        return vectors
+        label = waiting[-1].source.label
+        group = sum(self._meter.weights[one.number] for one in waiting)
+        return Vectorising(self.records, self.embedder, self.cache)(
+            waiting, lambda done, to_do: self._meter.show(label, group=group, embedded=done, to_embed=to_do)
+        )
 
-    def _tell(self, source: str, embedded: int = 0, to_embed: int = 0) -> None:
-        if self.on_progress is not None:
-            self.on_progress(IngestProgress(len(self._rows), self._total, source, embedded, to_embed))
+    def _document(self, one: Prepared, made: Vectorised | None) -> NewDocument:
+        blobs = [None if made is None else made.blobs[digest] for digest in one.digests]
+        label = self._label(one.source)
+        self._labels[label] = one.source.uri
+        return NewDocument(
+            one.source.uri,
+            label,
+            one.content_hash,
+            f"{self.splitter.key}|{self.options.key}",
+            one.signature,
+            one.document,
+            one.pieces,
+            one.ids,
+            one.digests,
+            blobs,
+        )
+
+    def _label(self, source: Source) -> str:
+        """The label it has, else its own, else its uri when another source bears that (the folder changed)."""
+        if source.uri in self._states:
+            return self._states[source.uri].source
+        return source.label if self._labels.get(source.label) in (None, source.uri) else source.uri
+
+    def _pruned(self, paths: Any, sources: Sequence[Source]) -> list[IngestRow]:
+        """Remove what the paths cover and is no longer there."""
+        unread = {sources[number].uri for number, row in self._rows.items() if row.status == "skipped"}
+        # A file that is gone is no file that cannot be read.
+        unread = {uri for uri in unread if os.path.lexists(uri)}
+        there = {source.uri for number, source in enumerate(sources) if not self._is_gone(number, source)}
+        gone = vanished(paths, self._states, there, unread)
+        if gone:
+            self.on_change(Change(removed=self.records.remove(gone)))
+        return [
+            IngestRow(state.source, "removed", "it is no longer there", state.pages, state.characters, state.passages)
+            for state in (self._states[uri] for uri in gone)
+        ]
+
+    def _is_gone(self, number: int, source: Source) -> bool:
+        return self._rows[number].status == "skipped" and not os.path.lexists(source.uri)
 
 
-_MISSING = "it does not exist"
+def _weights(sources: Sequence[Source]) -> dict[int, float]:
+    """Bytes of each source; where they are not known, the mean of the others."""
+    sizes = {}
+    for number, source in enumerate(sources):
+        try:
+            sizes[number] = float(os.stat(source.uri).st_size)
+        except (OSError, ValueError):
+            continue
+    mean = sum(sizes.values()) / len(sizes) if sizes else 1.0
+    return {number: max(sizes.get(number, mean), 1.0) for number in range(len(sources))}
 
 
-def embedded_text(text: str, context: str) -> str:
-    """What is embedded for a passage: its context on a line of its own, then its text."""
-    return f"{context}\n{text}" if context else text
+def _weigh(outcome: Outcome) -> int:
+    return outcome.size if isinstance(outcome, Prepared) else 0
 
 
-def _embedded_texts(one: _Pending) -> Iterator[str]:
-    for piece in one.pieces:
-        yield embedded_text(one.document.text[piece.start : piece.end], piece.context)
+def _remarks(one: Prepared) -> str:
+    """What is missing in a source that was read."""
+    empty = one.document.empty_pages
+    missing = f"no text on page{'s' if len(empty) > 1 else ''} {', '.join(map(str, empty[:20]))}" if empty else ""
+    return "; ".join(filter(None, (missing, *one.warnings)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from kaggle_magics.rag.passages import Block
 from kaggle_magics.rag.readers import find_reader
 from kaggle_magics.rag.readers.reading import Reading
 from kaggle_magics.rag.sources.source import Source
+
+_RACY = 3.0
+"""Seconds in which a file may change without another time stamp, on the coarsest file systems (FAT: 2)."""
 
 
 def path_sources(text: str) -> Iterator[Source]:
@@ -53,7 +57,28 @@ def _file_source(path: Path) -> Source:
     def read(data: bytes, reading: Reading) -> Iterable[Block]:
         return find_reader(absolute.name)(data, reading)
 
-    return Source(absolute.as_posix(), _label(absolute), load, read, absolute.name)
+    return Source(
+        absolute.as_posix(),
+        _label(absolute),
+        load,
+        read,
+        absolute.name,
+        signature=lambda: file_signature(absolute),
+    )
+
+
+def file_signature(path: Path) -> str:
+    """Size, times and inode of a file, or "" when it changed a moment ago. Raises OSError.
+
+    Equal signatures mean equal content: writing to a file sets its change time (ctime), which no program can set back,
+    and another file under its name has another inode. Only a change within the clock's tick of a moment ago could go
+    unseen, so a file that is younger than that has no signature (git calls such entries racy). Windows has no change
+    time: there the content decides.
+    """
+    status = os.stat(path)
+    if os.name == "nt" or time.time() - max(status.st_mtime, status.st_ctime) < _RACY:
+        return ""
+    return f"{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}:{status.st_ino}:{status.st_dev}"
 
 
 def _label(absolute: Path) -> str:

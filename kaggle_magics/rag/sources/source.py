@@ -23,3 +23,6 @@ class Source:
     """The file's name, by which a reader is found."""
     metadata: Mapping[str, str | int | float] = field(default_factory=dict)
     """What is known of it before it is read."""
+    signature: Callable[[], str] | None = None
+    """Equal to an earlier one only if the content is certainly the same; "" where that cannot be told without reading.
+    Raises OSError."""

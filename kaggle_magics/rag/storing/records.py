@@ -6,23 +6,23 @@ as a data set and read where nothing can be written. SQLite 3.37 or newer.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from kaggle_magics.errors import CollectionError
-from kaggle_magics.rag.document import Document
 from kaggle_magics.rag.embedding.protocol import Vectors, unit
 from kaggle_magics.rag.passages import Passage, Place
-from kaggle_magics.rag.splitting.splitter import Piece
 from kaggle_magics.rag.storing import schema
+from kaggle_magics.rag.storing.transaction import Transaction
 from kaggle_magics.rag.storing.where import Where
+from kaggle_magics.rag.storing.writing import Change, NewDocument, State, remove, store
+
+T = TypeVar("T", str, bytes)
 
 FILE = "records.sqlite"
 _SELECT = (
@@ -41,6 +41,10 @@ class SourceFacts:
     characters: int
     passages: int
     pages: int | None
+    recognised: int = 0
+    """Pages (in formats without pages: pieces) read by OCR or from speech."""
+    ingested: float = 0.0
+    """When it was read, in seconds since 1970; 0 where that was not kept."""
 
 
 class Records:
@@ -80,30 +84,16 @@ class Records:
 
     def sources(self) -> list[SourceFacts]:
         """All sources by name."""
-        query = (
-            "SELECT d.source, d.uri, length(d.text), "
-            "(SELECT count(*) FROM passages p WHERE p.document_id = d.id), d.pages FROM documents d ORDER BY d.source"
-        )
+        query = "SELECT source, uri, characters, passages, pages, recognised, ingested FROM documents ORDER BY source"
         return [SourceFacts(*row) for row in self._connection.execute(query)]
 
-    def state_of(self, uri: str) -> tuple[str, str, str] | None:
-        """`(source, content_hash, splitter)` of what is stored for a uri."""
-        query = "SELECT source, content_hash, splitter FROM documents WHERE uri = ?"
-        row = self._connection.execute(query, (uri,)).fetchone()
-        return tuple(row) if row else None
-
-    def uri_of(self, source: str) -> str | None:
-        row = self._connection.execute("SELECT uri FROM documents WHERE source = ?", (source,)).fetchone()
-        return row[0] if row else None
-
-    def extent_of(self, uri: str) -> tuple[int | None, int, int]:
-        """Pages, characters and passages of what is stored for a uri."""
+    def states(self) -> dict[str, State]:
+        """What is stored, by uri; reads no texts."""
         query = (
-            "SELECT d.pages, length(d.text), (SELECT count(*) FROM passages p WHERE p.document_id = d.id) "
-            "FROM documents d WHERE d.uri = ?"
+            "SELECT uri, source, content_hash, splitter, signature, pages, recognised, characters, passages "
+            "FROM documents"
         )
-        pages, characters, passages = self._connection.execute(query, (uri,)).fetchone()
-        return pages, characters, passages
+        return {uri: State(*row) for uri, *row in self._connection.execute(query)}
 
     def document_text(self, document_id: str) -> str:
         row = self._connection.execute("SELECT text FROM documents WHERE id = ?", (document_id,)).fetchone()
@@ -117,58 +107,27 @@ class Records:
 
     # Writing
 
-    def replace(
-        self,
-        uri: str,
-        source: str,
-        content_hash: str,
-        splitter: str,
-        document: Document,
-        pieces: Sequence[Piece],
-        vectors: Vectors | None,
-    ) -> None:
-        """Store a document in place of what the uri had before: all of it or, if anything fails, nothing."""
-        identity = f"{uri}\0{content_hash}\0{splitter}".encode("utf-8", "surrogatepass")
-        document_id = hashlib.blake2b(identity, digest_size=10).hexdigest()
-        blobs = [None] * len(pieces) if vectors is None else [blob(vector) for vector in vectors]
-        rows = []
-        for number, (piece, vector) in enumerate(zip(pieces, blobs, strict=True)):
-            place = piece.place
-            passage_id = f"{document_id}:{number}"
-            text = document.text[piece.start : piece.end]
-            where = astuple(place)
-            rows.append((passage_id, document_id, piece.start, piece.end, text, piece.context, *where, vector))
+    def store(self, documents: Sequence[NewDocument]) -> Change:
+        """Store documents in place of what their uris had: all of them or, if anything fails, none. See `writing`."""
+        change = Change()
         with self._transaction():
-            self._connection.execute("DELETE FROM documents WHERE uri = ?", (uri,))
-            self._connection.execute(
-                "INSERT INTO documents (id, uri, source, content_hash, splitter, pages, recognised, metadata, text) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    document_id,
-                    uri,
-                    source,
-                    content_hash,
-                    splitter,
-                    document.pages,
-                    document.recognised,
-                    json.dumps(dict(document.metadata), ensure_ascii=False),
-                    document.text,
-                ),
-            )
-            self._connection.executemany(
-                'INSERT INTO passages (id, document_id, start, "end", text, context, '
-                'page, slide, sheet, "row", last_row, cell, time, end_time, vector) '
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                rows,
-            )
+            for document in documents:
+                store(self._connection, document, change)
+        return change
 
-    def remove(self, uri: str) -> int:
-        """Remove a source; how many passages went with it."""
+    def touch(self, signatures: Mapping[str, str]) -> None:
+        """Write down new signatures of files whose content is the same, by uri."""
         with self._transaction():
-            query = "SELECT count(*) FROM passages p JOIN documents d ON d.id = p.document_id WHERE d.uri = ?"
-            count = self._connection.execute(query, (uri,)).fetchone()[0]
-            self._connection.execute("DELETE FROM documents WHERE uri = ?", (uri,))
-        return int(count)
+            rows = [(signature, uri) for uri, signature in signatures.items()]
+            self._connection.executemany("UPDATE documents SET signature = ? WHERE uri = ?", rows)
+
+    def remove(self, uris: Iterable[str]) -> list[str]:
+        """Remove sources, all or none; the ids of the passages that went with them."""
+        removed: list[str] = []
+        with self._transaction():
+            for uri in uris:
+                removed += remove(self._connection, uri)
+        return removed
 
     # Passages and vectors
 
@@ -208,6 +167,14 @@ class Records:
             for passage_id, source, page, vector in self._connection.execute(statement, some):
                 yield passage_id, source, page, unit(np.frombuffer(vector, "<f2"))
 
+    def vectors_of(self, digests: Iterable[bytes]) -> dict[bytes, bytes]:
+        """Stored vectors (float16, little-endian) of any passage with one of these digests, by digest."""
+        found: dict[bytes, bytes] = {}
+        for some in _batches(list(digests)):
+            query = f"SELECT digest, vector FROM passages WHERE digest IN ({_marks(some)}) AND vector IS NOT NULL"
+            found.update(self._connection.execute(query, some))
+        return found
+
     def without_vector(self) -> list[tuple[str, str, str]]:
         """`(id, text, context)` of passages that were never embedded."""
         query = "SELECT id, text, context FROM passages WHERE vector IS NULL ORDER BY number"
@@ -228,32 +195,8 @@ class Records:
         )
         return self._connection.execute(statement, (query, *values, limit)).fetchall()
 
-    def _transaction(self) -> _Transaction:
-        return _Transaction(self._connection)
-
-
-class _Transaction:
-    """BEGIN IMMEDIATE ... COMMIT, or ROLLBACK on any exception, an interrupt included."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-
-    def __enter__(self) -> None:
-        self._connection.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind: object, *rest: object) -> None:
-        if kind is None:
-            try:
-                self._connection.execute("COMMIT")
-                return
-            except sqlite3.Error:  # a full disk shows itself here
-                self._rollback()
-                raise
-        self._rollback()
-
-    def _rollback(self) -> None:
-        if self._connection.in_transaction:  # SQLite may have rolled back by itself
-            self._connection.execute("ROLLBACK")
+    def _transaction(self) -> Transaction:
+        return Transaction(self._connection)
 
 
 def _passage(row: Sequence[Any]) -> Passage:
@@ -283,6 +226,6 @@ def _marks(values: Sequence[object]) -> str:
     return ",".join("?" * len(values))
 
 
-def _batches(ids: list[str], size: int = 500) -> Iterator[list[str]]:
-    for start in range(0, len(ids), size):
-        yield ids[start : start + size]
+def _batches(values: list[T], size: int = 500) -> Iterator[list[T]]:
+    for start in range(0, len(values), size):
+        yield values[start : start + size]

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable
 
 from kaggle_magics.errors import CollectionError
+from kaggle_magics.rag.storing.identity import digest_of, embedded_text
 
 VERSION = 2
 
@@ -16,11 +17,15 @@ CREATE TABLE documents (
     uri TEXT NOT NULL UNIQUE,      -- where it came from, absolute: the identity of a source
     source TEXT NOT NULL UNIQUE,   -- the name shown and cited
     content_hash TEXT NOT NULL,    -- of the file's bytes
-    splitter TEXT NOT NULL,
+    splitter TEXT NOT NULL,        -- names how the file became passages: splitter and read options
     pages INTEGER,
     recognised INTEGER NOT NULL DEFAULT 0, -- pages read by OCR or from speech
     metadata TEXT NOT NULL DEFAULT '{}',   -- JSON
-    text TEXT NOT NULL
+    signature TEXT NOT NULL DEFAULT '',    -- of the file on disk when it was read; '' where it proves nothing
+    characters INTEGER NOT NULL DEFAULT 0,
+    passages INTEGER NOT NULL DEFAULT 0,
+    ingested REAL NOT NULL DEFAULT 0,      -- when, in seconds since 1970
+    text TEXT NOT NULL                     -- last, so that the columns before are read without it
 );
 CREATE TABLE passages (
     number INTEGER PRIMARY KEY,
@@ -38,10 +43,12 @@ CREATE TABLE passages (
     cell INTEGER,
     time REAL,                     -- seconds into a recording
     end_time REAL,
+    digest BLOB NOT NULL DEFAULT x'',  -- of what is embedded for it; equal texts have equal vectors
     vector BLOB                    -- float16 little-endian, unit length; NULL until it is embedded
 );
 CREATE INDEX passages_document ON passages (document_id, start);
 CREATE INDEX passages_missing ON passages (number) WHERE vector IS NULL;
+CREATE INDEX passages_digest ON passages (digest);
 CREATE VIRTUAL TABLE lexical USING fts5 (
     text, context, content = 'passages', content_rowid = 'number', tokenize = 'porter unicode61 remove_diacritics 2'
 );
@@ -59,6 +66,18 @@ def _from_1(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE documents ADD COLUMN metadata TEXT NOT NULL DEFAULT '{}'")
     for column in ("last_row INTEGER", "time REAL", "end_time REAL"):
         connection.execute(f"ALTER TABLE passages ADD COLUMN {column}")
+    for column in ("signature TEXT NOT NULL DEFAULT ''", "ingested REAL NOT NULL DEFAULT 0"):
+        connection.execute(f"ALTER TABLE documents ADD COLUMN {column}")
+    for column in ("characters", "passages"):
+        connection.execute(f"ALTER TABLE documents ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0")
+    connection.execute(
+        "UPDATE documents SET characters = length(text), "
+        "passages = (SELECT count(*) FROM passages p WHERE p.document_id = documents.id)"
+    )
+    connection.execute("ALTER TABLE passages ADD COLUMN digest BLOB NOT NULL DEFAULT x''")
+    connection.create_function("digest_of", 2, lambda text, context: digest_of(embedded_text(text, context)))
+    connection.execute("UPDATE passages SET digest = digest_of(text, context)")
+    connection.execute("CREATE INDEX passages_digest ON passages (digest)")
 
 
 MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _from_1}

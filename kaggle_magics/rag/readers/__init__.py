@@ -27,6 +27,7 @@ READERS: dict[str, str] = {
     **dict.fromkeys((".md", ".markdown", ".mdown", ".mkd", ".qmd", ".rmd"), f"{_HERE}.markdown:read"),
     **dict.fromkeys((".html", ".htm", ".xhtml"), f"{_HERE}.html:read"),
     ".pdf": f"{_HERE}.pdf:read",
+    **dict.fromkeys((".docx", ".docm", ".dotx", ".dotm"), f"{_HERE}.docx:read"),
     ".csv": f"{_HERE}.delimited:read",
     ".tsv": f"{_HERE}.delimited:read",
     ".json": f"{_HERE}.json:read",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from kaggle_magics.rag.readers.library import local
 
+_INVISIBLE = re.compile("[\u2061-\u2064]")
 _SKIPPED = {"rPr", "ctrlPr"}
 
 
@@ -13,7 +15,7 @@ def equation_text(element: Any) -> str:
     """The text of an `m:oMath` element or of any part of one (an lxml or ElementTree element)."""
     name = local(element.tag)
     if name == "t":
-        return element.text or ""
+        return _INVISIBLE.sub("", element.text or "")
     if name in _SKIPPED or (name.endswith("Pr") and name != "Pr"):
         return ""
     render = _FORMS.get(name)

@@ -28,6 +28,7 @@ READERS: dict[str, str] = {
     **dict.fromkeys((".html", ".htm", ".xhtml"), f"{_HERE}.html:read"),
     ".pdf": f"{_HERE}.pdf:read",
     **dict.fromkeys((".docx", ".docm", ".dotx", ".dotm"), f"{_HERE}.docx:read"),
+    **dict.fromkeys((".pptx", ".pptm", ".ppsx", ".ppsm", ".potx", ".potm"), f"{_HERE}.pptx:read"),
     ".csv": f"{_HERE}.delimited:read",
     ".tsv": f"{_HERE}.delimited:read",
     ".json": f"{_HERE}.json:read",

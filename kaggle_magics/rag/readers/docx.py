@@ -83,7 +83,7 @@ class _Word:
 
     @staticmethod
     def _by_type(part: Any) -> dict[str, Any]:
-        parts = {}
+        parts: dict[str, Any] = {}
         for relation in part.rels.values():
             if not relation.is_external:
                 parts.setdefault(relation.reltype.rpartition("/")[2], relation.target_part)
@@ -234,7 +234,7 @@ class _Word:
                 yield part.text or ""
             elif name in ("oMath", "oMathPara"):
                 yield f" {equation_text(part)} "
-            elif name == "ptab" or name == "tab":
+            elif name in ("ptab", "tab"):
                 yield "\t"
             elif name in ("br", "cr"):
                 yield "" if attribute(part, "type") == "page" else "\n"

@@ -29,7 +29,7 @@ def test_nothing_caps_or_pins_a_version() -> None:
 
 def test_all_is_everything_a_person_can_use() -> None:
     extras = PROJECT["optional-dependencies"]
-    usable = set(extras) - {"all", "demo", "dev", "browser", "servers"}
+    usable = set(extras) - {"all", "demo", "dev", "bench", "browser", "servers"}
     named = next(line for line in extras["all"] if line.startswith("kaggle-magics["))
     assert set(named[len("kaggle-magics[") : -1].split(",")) == usable
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kaggle_magics.display import escape
@@ -14,28 +15,36 @@ if TYPE_CHECKING:
 _MOST = 200
 """Questions that are listed one by one; all are in `.to_pandas()`."""
 _SHOWN = 120
+_FEW = 3
+_NAMES = {"ndcg": "nDCG", "mrr": "MRR", "iou": "IoU", "f1": "F1"}
 
 
 def evaluation_view(found: Evaluation) -> View:
-    """Settings as rows, measures as columns with their intervals; the best is marked. The weakest questions below."""
-    questions = len({judged.question.row for judged in found})
-    caption = f"{questions} question{'s' * (questions != 1)} about {found.collection}, means with 95 % intervals"
-    columns = ("setting", *found.measures, "time")
-    rows = []
-    for label in found.settings:
-        if not found.of(label):
-            continue
-        best = " (best)" if label == found.best and len(found.settings) > 1 else ""
-        figures = [_cell(found.figure(label, name)) for name in found.measures]
-        rows.append((f"{label}{best}", *figures, f"{1000 * found.seconds(label):.0f} ms"))
-    if not rows:
+    """Settings and measures with their intervals; the best is marked. The weakest questions are folded below."""
+    labels = [label for label in found.settings if found.of(label)]
+    if not labels:
         return join("evaluation", [note("No question was judged."), *(note(text) for text in found.notes)])
-    drawn = table(caption, columns, rows, numbers=columns[1:])
+    drawn = _figures(found, labels)
     scrolled = View("table", f'<div class="km-scroll">{drawn.html}</div>', drawn.markdown, drawn.text)
     suggestion = title(found.suggestion) if found.suggestion else None
     errors = [judged for judged in found if judged.error]
     failed = note(f"{len(errors)} failed, the first: {errors[0].error}", warn=True) if errors else None
     return join("evaluation", [scrolled, suggestion, failed, *(note(text) for text in found.notes), _weakest(found)])
+
+
+def _figures(found: Evaluation, labels: Sequence[str]) -> View:
+    """A row a setting; where there are few settings a row a measure, which needs no scrolling."""
+    questions = len({judged.question.row for judged in found})
+    caption = f"{questions} question{'s' * (questions != 1)} about {found.collection}, means with 95 % intervals"
+    heads = [f"{label} (best)" if label == found.best and len(labels) > 1 else label for label in labels]
+    times = [f"{1000 * found.seconds(label):.0f} ms" for label in labels]
+    figures = [[_cell(found.figure(label, name)) for name in found.measures] for label in labels]
+    names = [_NAMES.get(name, name) for name in found.measures]
+    if len(labels) <= _FEW:
+        rows = [(name, *(each[at] for each in figures)) for at, name in enumerate(names)]
+        return table(caption, ("measure", *heads), [*rows, ("time of a search", *times)], numbers=heads)
+    drawn = [(head, *each, taken) for head, each, taken in zip(heads, figures, times, strict=True)]
+    return table(caption, ("setting", *names, "time"), drawn, numbers=(*names, "time"))
 
 
 def _cell(found: Figure | None) -> str:

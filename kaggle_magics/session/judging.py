@@ -120,9 +120,13 @@ class JudgingCalls(AskingCalls):
 
         target = self.collection(collection)
         if questions is None:
-            by = "by the model" if model or self.current else "of words in its sentences, which flatters lexical search"
+            by = (
+                "by the model"
+                if model or self.current
+                else "from words of its sentences, which flatters lexical search"
+            )
             made = self.make_questions(make, collection=collection, model=model, seed=seed)
-            return QuestionSet(tuple(made), (f"The {len(made)} questions were made from the collection {by}.",))
+            return QuestionSet(tuple(made), (f"The {len(made)} questions about the collection were made {by}.",))
         given = [questions] if isinstance(questions, Question) else questions
         if isinstance(given, list | tuple) and given and all(isinstance(each, Question) for each in given):
             return QuestionSet(tuple(replace(each, row=row) for row, each in enumerate(given, start=1)))

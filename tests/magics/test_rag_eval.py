@@ -34,7 +34,10 @@ def test_settings_stand_side_by_side(ingested: Any) -> None:
     assert list(found.settings) == ["passages 1", "passages 2"]
     drawn = ingested.display_formatter.format(found)[0]
     assert "passages 1 (best)" in drawn["text/plain"] and "[" in drawn["text/plain"]
-    assert "| setting |" in drawn["text/markdown"]
+    assert "| measure |" in drawn["text/markdown"]
+    ingested.run("wide = %rag_eval questions --passages 1,2,3,4")
+    wide = ingested.display_formatter.format(ingested.user_ns["wide"])[0]["text/markdown"]
+    assert "| setting |" in wide and "| nDCG |" in wide
     assert "Who approves travel?" in drawn["text/html"] and "<b>" not in drawn["text/html"]
     recall = found.figure("passages 1", "recall")
     assert recall is not None and recall.mean == 1.0 and recall.count == 2

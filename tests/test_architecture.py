@@ -37,6 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 HEAVY = {
     "bitsandbytes",
     "chromadb",
+    "faiss",
     "ipywidgets",
     "langchain_core",
     "llama_cpp",

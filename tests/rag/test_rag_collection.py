@@ -333,38 +333,6 @@ def test_passages_without_vectors_get_them_when_an_embedder_comes(
     assert {hit.passage.source for hit in again.search("text", mode="dense")} == {"a.md", "b"}
 
 
-@pytest.mark.parametrize("damage", ["gone", "emptied", "garbage", "foreign", "killed"])
-def test_a_broken_chroma_index_is_built_again(make: Make, tmp_path: Path, new_embedder, damage: str) -> None:
-    pytest.importorskip("chromadb")
-    first = make(tmp_path / "kept", store="chroma")
-    first.ingest({f"{number}": f"Text number {number}." for number in range(30)})
-    expected = first.search("number 7", mode="dense")
-    first.close()
-    (index,) = (tmp_path / "kept").glob("chroma-*")
-    if damage == "gone":
-        shutil.rmtree(index)
-    elif damage == "killed":  # what a kill leaves: a vector that Chroma lists but does not find, and the mark
-        shutil.rmtree(next(path for path in index.iterdir() if path.is_dir()), ignore_errors=True)
-        (tmp_path / "kept/index-unfinished").touch()
-    elif damage == "garbage":
-        (index / "chroma.sqlite3").write_bytes(b"no database" * 1000)
-    elif damage == "emptied":
-        connection = sqlite3.connect(index / "chroma.sqlite3")
-        connection.execute("DELETE FROM embeddings")
-        connection.commit()
-        connection.close()
-    else:
-        from kaggle_magics.rag.vectors import open_index
-
-        shutil.rmtree(index)
-        other = open_index("chroma", tmp_path / "kept", "other@1")
-        other.add([("x", "s", None, new_embedder().embed_query("x"))])
-        other.close()
-    again = make(tmp_path / "kept", store="chroma")
-    found = again.search("number 7", mode="dense")
-    assert [hit.passage.id for hit in found] == [hit.passage.id for hit in expected]
-
-
 def test_damaged_or_foreign_records_are_named(make: Make, tmp_path: Path) -> None:
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad/records.sqlite").write_bytes(b"no database" * 1000)

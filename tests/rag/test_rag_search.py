@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
-import numpy as np
 import pytest
 
-from kaggle_magics.errors import CollectionError, MissingExtra, OptionError
+from kaggle_magics.errors import CollectionError, OptionError
 from kaggle_magics.rag.collection import Collection
-from kaggle_magics.rag.embedding.protocol import unit
 from kaggle_magics.rag.finding.search import _min_max
 from kaggle_magics.rag.finding.words import lexical_query
-from kaggle_magics.rag.storing.records import Where
-from kaggle_magics.rag.vectors import choose_index, open_index
 
 TEXTS = {
     "boats.md": "# Boats\n\nThe research vessel Sturla carries eleven people.\n",
@@ -141,59 +136,3 @@ def test_without_embedder_search_is_lexical_and_says_so(
     assert sources(hits) == ["canteen.md"] and set(hits[0].scores) == {"lexical"}
     with pytest.raises(CollectionError, match="no vectors"):
         collection.search("fish", mode="dense")
-
-
-# The indexes themselves
-
-
-@pytest.fixture(params=["numpy", "chroma"])
-def index(request: pytest.FixtureRequest, tmp_path: Path):
-    if request.param == "chroma":
-        pytest.importorskip("chromadb")
-    opened = open_index(request.param, tmp_path, "test@1")
-    yield opened
-    opened.close()
-
-
-def rows(count: int, seed: int = 0):
-    vectors = unit(np.random.default_rng(seed).normal(size=(count, 16)))
-    return [(f"p{number}", f"s{number % 3}", number % 4 or None, vectors[number]) for number in range(count)]
-
-
-def test_an_index_finds_what_brute_force_finds(index) -> None:
-    data = rows(300)
-    index.add(data)
-    assert index.ids() == {row[0] for row in data}
-    query = unit(np.random.default_rng(9).normal(size=16))
-    expected = sorted(((float(row[3] @ query), row[0]) for row in data), reverse=True)[:10]
-    found = index.search(query, 10)
-    assert [key for key, _ in found] == [key for _, key in expected]
-    assert np.allclose([score for _, score in found], [score for score, _ in expected], atol=1e-4)
-
-
-def test_an_index_filters_removes_and_takes_again(index) -> None:
-    data = rows(40)
-    index.add(data)
-    found = index.search(data[0][3], 40, Where(("s1",), (1, 2)))
-    assert {key for key, _ in found} == {row[0] for row in data if row[1] == "s1" and row[2] in (1, 2)}
-    index.remove(row[0] for row in data[:39])
-    assert [key for key, _ in index.search(data[0][3], 5)] == ["p39"]
-    index.add(data[:1])
-    assert index.search(data[0][3], 1)[0] == ("p0", pytest.approx(1.0, abs=1e-4))
-    index.remove(["p0", "p39", "never there"])
-    assert index.search(data[0][3], 5) == [] and index.ids() == set()
-
-
-def test_store_names() -> None:
-    with pytest.raises(OptionError, match="Did you mean chroma"):
-        choose_index("chromadb")
-
-
-def test_without_chroma_the_store_is_numpy_and_asking_for_it_names_the_remedy(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr("kaggle_magics.rag.vectors.installed", lambda name: name != "chromadb")
-    monkeypatch.setattr("kaggle_magics.extras.installed", lambda name: name != "chromadb")
-    assert choose_index(None) == "numpy"
-    with pytest.raises(MissingExtra, match=r"kaggle-magics\[rag\]"):
-        open_index("chroma", tmp_path, "x")

@@ -9,7 +9,6 @@ from kaggle_magics.rag.collection.ingesting import IngestingPart
 from kaggle_magics.rag.collection.reading import ReadingPart
 from kaggle_magics.rag.collection.searching import SearchingPart
 from kaggle_magics.rag.finding.where import match_sources
-from kaggle_magics.rag.vectors import synchronise
 
 __all__ = ["Collection", "CollectionFacts"]
 
@@ -18,9 +17,10 @@ class Collection(IngestingPart, SearchingPart, ReadingPart):
     """Documents under one name. `path` None is a temporary folder that goes when the collection is closed.
 
     `embedder` is a name, a model folder or an `Embedder`; None takes the one the collection was made with, else the
-    best at hand. `store` is "chroma" or "numpy"; None is Chroma where it is installed. A folder that cannot be written
-    to is copied to temporary space. Raises `CollectionError` when the folder is in use by another process, damaged, or
-    was embedded by another model; `ModelNotFound` for an embedder that leads nowhere.
+    best at hand. `store` is the name of a vector index, the address of a Chroma server or a LangChain `VectorStore`;
+    None is Chroma where it is installed, else numpy. A folder that cannot be written to is copied to temporary space.
+    Raises `CollectionError` when the folder is in use by another process, damaged, or was embedded by another model;
+    `ModelNotFound` for an embedder that leads nowhere.
     """
 
     def facts(self) -> CollectionFacts:
@@ -54,6 +54,5 @@ class Collection(IngestingPart, SearchingPart, ReadingPart):
             absolute = os.path.abspath(os.path.expanduser(str(source)))
             labels = (by_uri[absolute],) if absolute in by_uri else match_sources([source], list(known))
             count = len(self._records.remove([known[label] for label in labels]))
-            if self._index is not None:
-                synchronise(self._index, self._records)
+            self._synchronise()
             return count

@@ -15,7 +15,6 @@ from kaggle_magics.rag.ingesting.run import Ingestion
 from kaggle_magics.rag.readers.reading import ReadOptions
 from kaggle_magics.rag.splitting.splitter import make_splitter
 from kaggle_magics.rag.storing.identity import embedded_text
-from kaggle_magics.rag.vectors import synchronise
 
 
 class IngestingPart(OpenedFolder):
@@ -47,8 +46,7 @@ class IngestingPart(OpenedFolder):
                 rows = run.run(paths)
                 filled = 0 if run.left else self._fill_vectors(cache)
             finally:
-                if self._index is not None:
-                    synchronise(self._index, self._records)
+                self._synchronise()
             documents, passages = self._records.counts()
             return IngestReport(
                 rows,

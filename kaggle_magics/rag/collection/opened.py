@@ -11,13 +11,14 @@ import threading
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from kaggle_magics.errors import CollectionError
 from kaggle_magics.rag.embedding.choice import choose_embedder, remember_embedder
 from kaggle_magics.rag.embedding.protocol import Embedder
 from kaggle_magics.rag.storing.locking import FolderLock
 from kaggle_magics.rag.storing.records import FILE, Records
-from kaggle_magics.rag.vectors import VectorIndex, choose_index, open_index, synchronise
+from kaggle_magics.rag.vectors import Store, VectorIndex, choose_store, open_index, synchronise
 
 
 class OpenedFolder:
@@ -29,13 +30,15 @@ class OpenedFolder:
         *,
         name: str,
         embedder: str | os.PathLike[str] | Embedder | None = None,
-        store: str | None = None,
+        store: Any = None,
     ) -> None:
         self.name = name
-        self.store = choose_index(store)
+        self._store: Store = choose_store(store)
         self._guard = threading.RLock()
         self._warnings: list[str] = []
         self._index: VectorIndex | None = None
+        self._indexed = -1
+        # What `Records.changes` was when the index was brought up to the records.
         self._closing = contextlib.ExitStack()
         self.temporary = path is None
         try:
@@ -114,11 +117,21 @@ class OpenedFolder:
             remember_embedder(self._records, self.embedder)
         return self.embedder
 
+    @property
+    def store(self) -> str:
+        """What the vector index is called."""
+        return self._store.name
+
     def _opened_index(self) -> VectorIndex:
         if self._index is None:
-            identity = self._records.get_meta("embedder_identity") or ""
-            index = open_index(self.store, self.path, identity)
+            index = open_index(self._store, self.path, self._records, temporary=self.temporary)
             self._closing.callback(index.close)
-            synchronise(index, self._records)
             self._index = index
+        self._synchronise()
         return self._index
+
+    def _synchronise(self) -> None:
+        """Bring an open index up to the records; one that is not open is brought there when it is."""
+        if self._index is not None and self._indexed != self._records.changes:
+            synchronise(self._index, self._records)
+            self._indexed = self._records.changes

@@ -25,10 +25,9 @@ class SearchingPart(OpenedFolder):
     def find(self, question: str, options: SearchOptions) -> list[Hit]:
         """`search` with its options as one object."""
         with self._working():
-            sources = [facts.source for facts in self._records.sources()]
-            if not sources:
+            if self._records.is_empty():
                 raise CollectionError(f"The collection {self.name!r} is empty.", "Fill it first: %rag_ingest PATH")
-            where = make_where(options.where, sources)
+            where = make_where(options.where, self._records.source_names()) if options.where else None
             embedder = None if options.mode == "lexical" else self._remembered_embedder()
             index = self._opened_index() if embedder is not None else None
             return search_records(

@@ -16,7 +16,8 @@ from kaggle_magics.rag.finding.words import lexical_query
 from kaggle_magics.rag.passages import Hit
 from kaggle_magics.rag.storing.records import Records
 from kaggle_magics.rag.storing.where import Where
-from kaggle_magics.rag.vectors import VectorIndex
+from kaggle_magics.rag.vectors.index import VectorIndex
+from kaggle_magics.rag.vectors.keeping import compared, nearest
 
 VECTOR_WEIGHT = 0.5
 POOL = 50
@@ -54,9 +55,8 @@ def search(
         lexical = dict(records.lexical_search(query, pool, where))
     if semantic and mode != "lexical" and index is not None and embedder is not None:
         direction = embedder.embed_query(question)
-        vector = dict(index.search(direction, pool, where))
-        unseen = [key for key in lexical if key not in vector]
-        vector.update((key, float(row @ direction)) for key, _, _, row in records.vector_rows(unseen))
+        vector = dict(nearest(index, records, direction, pool, where))
+        vector.update(compared(records, direction, lexical.keys() - vector.keys()))
     scores = _named_scores(vector, lexical, mode if semantic else "lexical", options.fusion)
     return _ranked(records, scores, passages)
 

@@ -82,6 +82,19 @@ class Records:
         documents, passages = self._connection.execute(query).fetchone()
         return documents, passages
 
+    @property
+    def changes(self) -> int:
+        """Grows whenever something is stored or removed through this connection."""
+        return self._connection.total_changes
+
+    def is_empty(self) -> bool:
+        """Whether there is no document."""
+        return not self._connection.execute("SELECT EXISTS (SELECT 1 FROM documents)").fetchone()[0]
+
+    def source_names(self) -> list[str]:
+        """All sources by name, without the counting that `sources` does."""
+        return [row[0] for row in self._connection.execute("SELECT source FROM documents ORDER BY source")]
+
     def sources(self) -> list[SourceFacts]:
         """All sources by name."""
         query = "SELECT source, uri, characters, passages, pages, recognised, ingested FROM documents ORDER BY source"
@@ -143,29 +156,33 @@ class Records:
         """Every passage, by source and place."""
         return [_passage(row) for row in self._connection.execute(f"{_SELECT}ORDER BY d.source, p.start")]
 
-    def passage_ids(self) -> set[str]:
-        """Ids of all passages that have a vector."""
-        return {row[0] for row in self._connection.execute("SELECT id FROM passages WHERE vector IS NOT NULL")}
+    def passage_ids(self, where: Where | None = None) -> set[str]:
+        """Ids of all passages that have a vector, or of those within `where`."""
+        conditions, values = _conditions(where)
+        source = "passages p JOIN documents d ON d.id = p.document_id" if conditions else "passages p"
+        query = f"SELECT p.id FROM {source} WHERE p.vector IS NOT NULL{conditions}"
+        return {row[0] for row in self._connection.execute(query, values)}
 
     def has_vectors(self) -> bool:
         """Whether any passage was embedded."""
         query = "SELECT EXISTS (SELECT 1 FROM passages WHERE vector IS NOT NULL)"
         return bool(self._connection.execute(query).fetchone()[0])
 
-    def vector_rows(self, ids: Iterable[str] | None = None) -> Iterator[tuple[str, str, int | None, Vectors]]:
-        """`(id, source, page, vector)` of passages that have a vector, in a fixed order; all, or those of `ids`."""
-        query = (
-            "SELECT p.id, d.source, p.page, p.vector FROM passages p JOIN documents d ON d.id = p.document_id "
-            "WHERE p.vector IS NOT NULL"
-        )
-        batches = (
-            [([], f"{query} ORDER BY p.number")]
-            if ids is None
-            else [(some, f"{query} AND p.id IN ({_marks(some)})") for some in _batches(list(ids))]
-        )
-        for some, statement in batches:
-            for passage_id, source, page, vector in self._connection.execute(statement, some):
-                yield passage_id, source, page, unit(np.frombuffer(vector, "<f2"))
+    def vector_batches(self, ids: Iterable[str] | None = None, size: int = 4096) -> Iterator[tuple[list[str], Vectors]]:
+        """Ids and unit vectors, shape (n, d) with n at most `size`, of passages that have one: all in the order of
+        ingestion, or those of `ids`."""
+        if ids is None:
+            number = -1
+            query = "SELECT number, id, vector FROM passages WHERE vector IS NOT NULL AND number > ? ORDER BY number "
+            # One statement a batch: none is left open between them, when the caller may write.
+            while rows := self._connection.execute(f"{query} LIMIT {size}", (number,)).fetchall():
+                number = rows[-1][0]
+                yield [row[1] for row in rows], _matrix([row[2] for row in rows])
+            return
+        for some in _batches(list(ids)):
+            query = f"SELECT id, vector FROM passages WHERE vector IS NOT NULL AND id IN ({_marks(some)})"
+            if rows := self._connection.execute(query, some).fetchall():
+                yield [row[0] for row in rows], _matrix([row[1] for row in rows])
 
     def vectors_of(self, digests: Iterable[bytes]) -> dict[bytes, bytes]:
         """Stored vectors (float16, little-endian) of any passage with one of these digests, by digest."""
@@ -208,6 +225,10 @@ def _passage(row: Sequence[Any]) -> Passage:
 def blob(vector: Vectors) -> bytes:
     """A vector as it is stored: float16, little-endian."""
     return np.asarray(vector).astype("<f2").tobytes()
+
+
+def _matrix(blobs: list[bytes]) -> Vectors:
+    return unit(np.frombuffer(b"".join(blobs), "<f2").reshape(len(blobs), -1))
 
 
 def _conditions(where: Where | None) -> tuple[str, list[str | int]]:

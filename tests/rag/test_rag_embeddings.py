@@ -15,15 +15,18 @@ import pytest
 
 from kaggle_magics.errors import ModelNotFound
 from kaggle_magics.rag.embedding import models as embedding_models
+from kaggle_magics.rag.embedding import places
 from kaggle_magics.rag.embedding.cache import BATCH, EmbeddingCache
-from kaggle_magics.rag.embedding.fingerprint import fingerprint
+from kaggle_magics.rag.embedding.files.fingerprint import fingerprint
 from kaggle_magics.rag.embedding.models import find_embedder
 from kaggle_magics.rag.embedding.protocol import unit
 
 
 def model_folder(folder: Path, dimension: int = 8) -> Path:
     (folder / "1_Pooling").mkdir(parents=True)
-    (folder / "modules.json").write_text(json.dumps([{"idx": 0, "type": "sentence_transformers.models.Transformer"}]))
+    parts = [("", "Transformer"), ("1_Pooling", "Pooling")]
+    modules = [{"path": path, "type": f"sentence_transformers.models.{kind}"} for path, kind in parts]
+    (folder / "modules.json").write_text(json.dumps(modules))
     (folder / "1_Pooling/config.json").write_text(json.dumps({"word_embedding_dimension": dimension}))
     return folder
 
@@ -36,7 +39,8 @@ def attached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def library(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedding_models, "installed", lambda name: name == "sentence_transformers")
+    for module in (embedding_models, places):
+        monkeypatch.setattr(module, "installed", lambda name: name == "sentence_transformers")
 
 
 def test_an_attached_model_comes_before_the_package(attached: Path, library: None) -> None:
@@ -120,7 +124,7 @@ def test_a_model_asked_for_by_name_is_downloaded_only_where_that_is_allowed(
 
 def test_without_a_network_a_name_is_given_up_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "0")
-    monkeypatch.setattr(embedding_models, "_PATIENCE", 0.1)
+    monkeypatch.setattr(places, "_PATIENCE", 0.1)
 
     def hang(*arguments: object, **options: object) -> None:
         time.sleep(2)

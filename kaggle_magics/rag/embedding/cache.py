@@ -5,16 +5,23 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import sqlite3
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from kaggle_magics import environment
-from kaggle_magics.rag.embedding.protocol import Embedder, Vectors, unit
+from kaggle_magics.errors import EngineError
+from kaggle_magics.rag.embedding.protocol import Batch, Embedder, StreamingEmbedder, Vectors, unit
 
 BATCH = 256
-"""Texts that are embedded and stored at a time: what a kill in the middle can lose."""
+"""Texts that an embedder which does not stream gets at a time."""
+WINDOW = 4096
+"""Texts that an embedder may sort by length, and holds the tokens of."""
+_SECONDS = 0.5
+"""Between writings: what a kill in the middle can lose. An interrupt loses only the batch that is being computed."""
 _FILE = "embeddings-1.sqlite"
 
 
@@ -37,17 +44,15 @@ class EmbeddingCache:
         keys = [_key(embedder.identity, text) for text in texts]
         found = self._read(set(keys))
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
-        # Long texts together: a batch is padded to its longest member.
-        order = sorted(missing, key=lambda key: len(missing[key]), reverse=True)
         done = len(texts) - len(missing)
-        for start in range(0, len(order), BATCH):
-            if on_batch:
-                on_batch(done + start)
-            batch = order[start : start + BATCH]
-            vectors = embedder.embed_documents([missing[key] for key in batch]).astype(np.float16)
-            fresh = {key: vector.tobytes() for key, vector in zip(batch, vectors, strict=True)}
-            self._write(fresh)
-            found.update(fresh)
+        if on_batch:
+            on_batch(done)
+        for start in range(0, len(missing), WINDOW):
+            for fresh in self._compute(embedder, dict(islice(missing.items(), start, start + WINDOW))):
+                found.update(fresh)
+                done += len(fresh)
+                if on_batch:
+                    on_batch(done)
         if on_batch:
             on_batch(len(texts))
         if not texts:
@@ -59,6 +64,21 @@ class EmbeddingCache:
         keys = [_key(embedder.identity, text) for text in texts]
         found = self._read(set(keys))
         return [key in found for key in keys]
+
+    def _compute(self, embedder: Embedder, texts: dict[bytes, str]) -> Iterator[dict[bytes, bytes]]:
+        """Vectors by key as they are computed. What was computed is kept, however this ends."""
+        keys, waiting, written = list(texts), dict[bytes, bytes](), time.monotonic()
+        try:
+            for places, vectors in _stream(embedder, list(texts.values())):
+                halves = vectors.astype(np.float16)
+                fresh = {keys[place]: half.tobytes() for place, half in zip(places, halves, strict=True)}
+                waiting.update(fresh)
+                if time.monotonic() - written > _SECONDS:
+                    self._write(waiting)
+                    waiting, written = {}, time.monotonic()
+                yield fresh
+        finally:
+            self._write(waiting)
 
     def close(self) -> None:
         if self._connection is not None:
@@ -82,6 +102,20 @@ class EmbeddingCache:
         if self._connection is not None:
             with contextlib.suppress(sqlite3.Error), self._connection:
                 self._connection.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?)", vectors.items())
+
+
+def _stream(embedder: Embedder, texts: list[str]) -> Iterator[Batch]:
+    if isinstance(embedder, StreamingEmbedder):
+        yield from embedder.stream_documents(texts)
+        return
+    # Long texts together: most libraries pad a batch to its longest member.
+    order = sorted(range(len(texts)), key=lambda place: -len(texts[place]))
+    for start in range(0, len(order), BATCH):
+        places = order[start : start + BATCH]
+        vectors = np.asarray(embedder.embed_documents([texts[place] for place in places]), np.float32)
+        if len(vectors) != len(places):
+            raise EngineError(f"{embedder.name} gave {len(vectors)} vectors for {len(places)} texts.")
+        yield places, vectors
 
 
 def _key(identity: str, text: str) -> bytes:

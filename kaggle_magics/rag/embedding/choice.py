@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from kaggle_magics.errors import CollectionError, ModelNotFound
-from kaggle_magics.extras import installed
+from kaggle_magics.errors import CheckpointError, CollectionError, MissingExtra, ModelNotFound
 from kaggle_magics.rag.embedding.models import find_embedder, why_none
 from kaggle_magics.rag.embedding.protocol import Embedder
 from kaggle_magics.rag.storing.records import Records
@@ -57,11 +56,9 @@ def remember_embedder(records: Records, embedder: Embedder) -> None:
 
 def _again(name: str, folder: str | None) -> Embedder | None:
     """The embedder of an earlier session, from its folder or by its name; never downloaded."""
-    if not installed("sentence_transformers"):
-        return None
     for reference in filter(None, (folder if folder and Path(folder).is_dir() else None, name)):
         try:
             return find_embedder(reference, download=False)
-        except ModelNotFound:
+        except (ModelNotFound, CheckpointError, MissingExtra):
             continue
     return None

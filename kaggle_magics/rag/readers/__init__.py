@@ -29,6 +29,8 @@ READERS: dict[str, str] = {
     ".pdf": f"{_HERE}.pdf:read",
     **dict.fromkeys((".docx", ".docm", ".dotx", ".dotm"), f"{_HERE}.docx:read"),
     **dict.fromkeys((".pptx", ".pptm", ".ppsx", ".ppsm", ".potx", ".potm"), f"{_HERE}.pptx:read"),
+    **dict.fromkeys((".xlsx", ".xlsm", ".xltx", ".xltm"), f"{_HERE}.xlsx:read"),
+    ".xls": f"{_HERE}.xls:read",
     ".csv": f"{_HERE}.delimited:read",
     ".tsv": f"{_HERE}.delimited:read",
     ".json": f"{_HERE}.json:read",

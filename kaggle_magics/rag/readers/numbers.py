@@ -26,9 +26,10 @@ def value_text(value: Any, number_format: str = "General") -> str:
     if isinstance(value, int | float):
         return _formatted(value, number_format)
     if isinstance(value, datetime):
-        if value.time() == time(0) and not re.search(r"[hs]", _BRACKETS.sub("", number_format), re.IGNORECASE):
+        value = _rounded(value)
+        if value.time() == time(0):
             return value.date().isoformat()
-        return _rounded(value).isoformat(" ", "seconds" if _rounded(value).second else "minutes")
+        return value.isoformat(" ", "seconds" if value.second else "minutes")
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, time):

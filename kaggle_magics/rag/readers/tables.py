@@ -68,60 +68,93 @@ def table_block(rows: Sequence[Sequence[str]], place: Place | None = None) -> Bl
 
 def without_empty_columns(rows: Sequence[Sequence[str]]) -> list[list[str]]:
     """The rows without the columns that are empty in all of them."""
-    width = max(map(len, rows), default=0)
-    kept = [column for column in range(width) if any(len(row) > column and row[column].strip() for row in rows)]
-    return [[row[column] if len(row) > column else "" for column in kept] for row in rows]
+    kept = _filled_columns(rows)
+    return [[_at(row, column) for column in kept] for row in rows]
+
+
+def _filled_columns(rows: Sequence[Sequence[str]]) -> list[int]:
+    return sorted({column for row in rows for column, cell in enumerate(row) if cell.strip()})
 
 
 def numbered_blocks(rows: Iterable[tuple[int, Sequence[str]]], place: Place, *, divide: bool = True) -> Iterator[Block]:
     """Tables of a sheet or a file: `rows` are its rows with their numbers, empty ones too, hidden ones left out.
 
     Line k of a table block is row `place.row + k`, so that every line's row is known; a row between that is empty or
-    hidden is an empty line. With `divide` an empty row ends a table. Rows of one cell above a table are its title.
+    hidden is an empty line. With `divide` an empty row ends a table; rows after it that have no header of their own get
+    the one before. Rows of one cell above a table are its title.
     """
     table: list[_Row] = []
+    before: _Header | None = None
     for number, row in rows:
         if any(map(str.strip, row)):
             table.append((number, row))
-        elif divide:
-            yield from _numbered(table, place)
+        elif divide and table:
+            found, before = _numbered(table, place, before)
+            yield from found
             table = []
-    yield from _numbered(table, place)
+    yield from _numbered(table, place, before)[0]
 
 
 _Row = tuple[int, Sequence[str]]
+_Header = dict[int, str]
+"""Column -> its name, of the table before: a part of it that a blank row cuts off has no header of its own."""
 
 
-def _numbered(table: Sequence[_Row], place: Place) -> Iterator[Block]:
+def _numbered(table: Sequence[_Row], place: Place, before: _Header | None) -> tuple[list[Block], _Header | None]:
+    """The blocks of rows that stand together, and their header for the rows after the next blank one."""
+    blocks: list[Block] = []
     width = max((_filled(row) for _, row in table), default=0)
     titles = 0
     while width > 1 and titles < len(table) - 1 and _filled(table[titles][1]) == 1:
         number, row = table[titles]
-        yield Block(table_line(filter(str.strip, row)), place=replace(place, row=number))
+        blocks.append(Block(table_line(filter(str.strip, row)), place=replace(place, row=number)))
         titles += 1
-    numbers = [number for number, _ in table[titles:]]
-    rows = without_empty_columns([row for _, row in table[titles:]])
-    lines = [table_line(row) for row in rows]
-    if len(rows) == 1:
-        yield Block(lines[0], place=replace(place, row=numbers[0]))
-    if len(rows) < 2:
-        return
-    begin = 1 if has_header(rows) else 0
-    header = lines[0] if begin else " | ".join(f"column {number}" for number in range(1, len(rows[0]) + 1))
+    table = table[titles:]
+    if not table:
+        return blocks, before
+    numbers = [number for number, _ in table]
+    kept = _filled_columns([row for _, row in table])
+    begin, header = _header_of([row for _, row in table], kept, before if not titles else None)
+    if header is None:
+        row = [_at(table[0][1], column) for column in kept]
+        blocks.append(Block(table_line(row), place=replace(place, row=numbers[0])))
+        return blocks, None
+    columns = sorted(set(header) | set(kept))
+    lines = [table_line(_at(row, column) for column in columns) for _, row in table]
+    names = table_line(header.get(column, "") for column in columns)
     while begin < len(lines):
         # The header is the line before the first row: where rows are missing between them, it moves down to it.
         end = begin + 1
         while end < len(lines) and numbers[end] - numbers[end - 1] <= _GAP:
             end += 1
         near = begin == 1 and numbers[1] - numbers[0] <= _GAP
-        first = numbers[0] if near else numbers[begin] - 1
-        at = first
-        parts = [header]
+        first = at = numbers[0] if near else numbers[begin] - 1
+        parts = [names]
         for number, line in zip(numbers[begin:end], lines[begin:end], strict=True):
             parts.append("\n" * (number - at) + line)
             at = number
-        yield Block("".join(parts), "table", place=replace(place, row=first, last_row=at))
+        blocks.append(Block("".join(parts), "table", place=replace(place, row=first, last_row=at)))
         begin = end
+    return blocks, header
+
+
+def _header_of(
+    rows: Sequence[Sequence[str]], kept: Sequence[int], before: _Header | None
+) -> tuple[int, _Header | None]:
+    """How many rows the header takes, and its names; None for one row alone, which is no table."""
+    inside = [[_at(row, column) for column in kept] for row in rows]
+    goes_on = before is not None and len(kept) > 1 and set(kept) <= set(before)
+    if len(rows) == 1:
+        return (0, before) if goes_on and any(map(_is_value, map(str.strip, inside[0]))) else (0, None)
+    if has_header(inside):
+        return 1, dict(zip(kept, inside[0], strict=True))
+    if goes_on:
+        return 0, before
+    return 0, {column: f"column {number}" for number, column in enumerate(kept, start=1)}
+
+
+def _at(row: Sequence[str], column: int) -> str:
+    return row[column] if column < len(row) else ""
 
 
 def _filled(row: Sequence[str]) -> int:

@@ -26,10 +26,10 @@ def value_text(value: Any, number_format: str = "General") -> str:
     if isinstance(value, int | float):
         return _formatted(value, number_format)
     if isinstance(value, datetime):
-        value = _rounded(value)
-        if value.time() == time(0):
-            return value.date().isoformat()
-        return value.isoformat(" ", "seconds" if value.second else "minutes")
+        moment = _rounded(value)
+        if moment.time() == time(0):
+            return moment.date().isoformat()
+        return moment.isoformat(" ", "seconds" if moment.second else "minutes")
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, time):

@@ -59,9 +59,10 @@ class Splitter:
         for _, group in groupby(document.spans, key=lambda span: _unit_of(span.place)):
             spans = list(group)
             start, end = spans[0].start, spans[-1].end
+            beginnings = [span.start for span in spans]
             for first, last in recursive_spans(document.text[start:end], self.chunk_size, self.chunk_overlap):
-                inside = [span for span in spans if span.start <= start + first] or spans[:1]
-                yield Piece(start + first, start + last, "", inside[-1].place)
+                number = bisect_right(beginnings, start + first) - 1
+                yield Piece(start + first, start + last, "", spans[max(number, 0)].place)
 
 
 def make_splitter(chunk_size: int | None = None, chunk_overlap: int | None = None) -> Splitter:

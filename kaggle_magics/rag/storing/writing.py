@@ -6,13 +6,15 @@ import json
 import sqlite3
 import time
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
+from operator import attrgetter
 
 from kaggle_magics.rag.document import Document
 from kaggle_magics.rag.splitting.splitter import Piece
 from kaggle_magics.rag.storing.identity import document_id
 
 _PLACE = 'page, slide, sheet, "row", last_row, cell, time, end_time'
+_place = attrgetter(*_PLACE.replace('"', "").split(", "))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ def store(connection: sqlite3.Connection, new: NewDocument, change: Change) -> N
         change.removed += gone
     added, moved, filled = [], [], []
     for key, digest, piece, vector in zip(new.ids, new.digests, new.pieces, new.vectors, strict=True):
-        place = (identity, piece.start, piece.end, *astuple(piece.place))
+        place = (identity, piece.start, piece.end, *_place(piece.place))
         if key not in present:
             text = new.document.text[piece.start : piece.end]
             added.append((key, *place, text, piece.context, digest, vector))

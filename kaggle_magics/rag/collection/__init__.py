@@ -9,6 +9,7 @@ from kaggle_magics.rag.collection.ingesting import IngestingPart
 from kaggle_magics.rag.collection.reading import ReadingPart
 from kaggle_magics.rag.collection.searching import SearchingPart
 from kaggle_magics.rag.finding.where import match_sources
+from kaggle_magics.rag.storing.writing import Change
 
 __all__ = ["Collection", "CollectionFacts"]
 
@@ -53,6 +54,7 @@ class Collection(IngestingPart, SearchingPart, ReadingPart):
             by_uri = {uri: label for label, uri in known.items()}
             absolute = os.path.abspath(os.path.expanduser(str(source)))
             labels = (by_uri[absolute],) if absolute in by_uri else match_sources([source], list(known))
-            count = len(self._records.remove([known[label] for label in labels]))
-            self._synchronise()
-            return count
+            removed = self._records.remove([known[label] for label in labels])
+            if self._index is not None:
+                self._follow(Change(removed=removed))
+            return len(removed)

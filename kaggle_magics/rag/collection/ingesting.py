@@ -41,7 +41,7 @@ class IngestingPart(OpenedFolder):
         with self._working(), contextlib.closing(EmbeddingCache()) as cache:
             begin = time.perf_counter()
             embedder, options = self._remembered_embedder(), ReadOptions(language)
-            run = Ingestion(self._records, splitter, embedder, cache, on_progress, options, prune)
+            run = Ingestion(self._records, splitter, embedder, cache, on_progress, options, prune, self._follow)
             try:
                 rows = run.run(paths)
                 filled = 0 if run.left else self._fill_vectors(cache)

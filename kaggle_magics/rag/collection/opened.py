@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kaggle_magics.errors import CollectionError
+from kaggle_magics.errors import CollectionError, MissingExtra
 from kaggle_magics.rag.embedding.choice import choose_embedder, remember_embedder
 from kaggle_magics.rag.embedding.protocol import Embedder
 from kaggle_magics.rag.storing.locking import FolderLock
 from kaggle_magics.rag.storing.records import FILE, Records
+from kaggle_magics.rag.storing.writing import Change
 from kaggle_magics.rag.vectors import Store, VectorIndex, choose_store, open_index, synchronise
 
 
@@ -135,3 +136,28 @@ class OpenedFolder:
         if self._index is not None and self._indexed != self._records.changes:
             synchronise(self._index, self._records)
             self._indexed = self._records.changes
+
+    def _follow(self, change: Change) -> None:
+        """Let the index follow a change of the records at once, where it was in step before.
+
+        Exact search that is not open is left alone: it keeps no file, so it is filled when it is first searched. A
+        server that cannot be reached now is brought up to the records later; what was stored is stored.
+        """
+        if self._index is None and (self._store.name == "numpy" or self.embedder is None):
+            return
+        try:
+            if self._index is None or self._indexed != self._records.changes - 1:
+                self._opened_index()
+                return
+            if change.removed:
+                self._index.remove(change.removed)
+            if change.added:
+                self._index.add(self._records.vector_batches(change.added))
+            self._indexed = self._records.changes
+        except (sqlite3.Error, CollectionError, MissingExtra):
+            raise
+        except Exception as error:  # each library has errors of its own
+            self._indexed = -1
+            reason = f"The vector index did not follow ({error}); the next search brings it up to the records."[:300]
+            if reason not in self._warnings:
+                self._warnings.append(reason)

@@ -9,6 +9,7 @@ passage's context, not into its text. With `chunk_size` or `chunk_overlap` given
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby

@@ -52,6 +52,7 @@ class Records:
 
     def __init__(self, path: Path, *, temporary: bool = False) -> None:
         self.path = path
+        self._changes = 0
         try:
             self._connection = sqlite3.connect(path, timeout=10, check_same_thread=False, isolation_level=None)
             self._connection.execute("PRAGMA foreign_keys = ON")
@@ -84,8 +85,8 @@ class Records:
 
     @property
     def changes(self) -> int:
-        """Grows whenever something is stored or removed through this connection."""
-        return self._connection.total_changes
+        """Grows whenever passages or vectors are stored or removed through this connection."""
+        return self._changes
 
     def is_empty(self) -> bool:
         """Whether there is no document."""
@@ -126,6 +127,7 @@ class Records:
         with self._transaction():
             for document in documents:
                 store(self._connection, document, change)
+        self._changes += 1
         return change
 
     def touch(self, signatures: Mapping[str, str]) -> None:
@@ -140,6 +142,7 @@ class Records:
         with self._transaction():
             for uri in uris:
                 removed += remove(self._connection, uri)
+        self._changes += 1
         return removed
 
     # Passages and vectors
@@ -201,6 +204,7 @@ class Records:
         with self._transaction():
             rows = [(blob(vector), passage_id) for passage_id, vector in vectors.items()]
             self._connection.executemany("UPDATE passages SET vector = ? WHERE id = ?", rows)
+        self._changes += 1
 
     def lexical_search(self, query: str, limit: int, where: Where | None = None) -> list[tuple[str, float]]:
         """`(id, BM25)` of the best passages for an FTS5 query, larger is better; ties in the order of ingestion."""

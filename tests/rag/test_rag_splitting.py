@@ -14,7 +14,8 @@ from kaggle_magics.rag.readers import find_reader
 from kaggle_magics.rag.readers.reading import Reading
 from kaggle_magics.rag.sentences import sentence_spans, unit_spans
 from kaggle_magics.rag.splitting.recursive import recursive_spans
-from kaggle_magics.rag.splitting.splitter import heading_text, make_splitter
+from kaggle_magics.rag.splitting.splitter import make_splitter
+from kaggle_magics.rag.splitting.titles import heading_text
 
 
 def sentences(text: str) -> list[str]:
@@ -63,6 +64,23 @@ def test_a_heading_with_nothing_under_it_is_a_passage_of_its_own() -> None:
     ]
 
 
+def test_titles_between_equals_signs_are_headings() -> None:
+    text = "= House =\nIntro.\n== Rooms ==\nTwo rooms. a == b\n= = Garden = = \nA tree.\n"
+    for name in ("a.txt", "a.md"):
+        assert split(text, name) == [
+            ("Intro.", "House"),
+            ("Two rooms. a == b", "House > Rooms"),
+            ("A tree.", "House > Garden"),
+        ]
+
+
+def test_a_line_that_leads_in_stays_with_what_follows() -> None:
+    filler = " ".join(["The sea is blue today."] * 24)
+    items = "\n".join(f"- item {number} of the list" for number in range(12))
+    pieces = [piece for piece, _ in split(f"{filler}\n\nBring with you:\n\n{items}\n", "a.md")]
+    assert pieces == [filler, f"Bring with you:\n\n{items}"]
+
+
 def test_long_paragraphs_are_cut_at_sentences() -> None:
     text = " ".join(f"Sentence number {number} tells about the sea." for number in range(100))
     pieces = [piece for piece, _ in split(text)]
@@ -86,9 +104,18 @@ def test_table_pieces_have_the_header_as_context_and_row_numbers() -> None:
         assert piece.place.row == int(first) + 2  # the header is row 1, record 0 row 2
 
 
-def test_markdown_tables_lose_only_the_rule_line() -> None:
-    text = "# Prices\n\n| what | price |\n|---|---|\n| bread | - |\n| - | - |\n"
-    assert split(text) == [("| bread | - |\n| - | - |", "Prices: what | price")]
+def test_a_table_in_prose_stands_as_it_is_with_the_lines_that_lead_into_it() -> None:
+    table = "| what | price |\n|---|---|\n| bread | - |\n| - | - |"
+    assert split(f"# Prices\n\n{table}\n") == [(table, "Prices: what | price")]
+    text = f"# Prices\n\nWe bake.\n\nToday:\n\n{table}\n\nCome early."
+    assert [piece for piece, _ in split(text)] == ["We bake.", f"Today:\n\n{table}", "Come early."]
+
+
+def test_a_long_table_has_its_header_in_the_context_of_each_piece() -> None:
+    rows = [f"| bread {number} | {number} crowns |" for number in range(100)]
+    pieces = split("\n".join(["| what | price |", "|---|---|", *rows]))
+    assert len(pieces) > 2 and {context for _, context in pieces} == {"what | price"}
+    assert [line for piece, _ in pieces for line in piece.splitlines()][2:] == rows
 
 
 def test_code_is_cut_at_lines_and_keeps_its_indentation() -> None:

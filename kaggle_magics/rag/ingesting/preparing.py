@@ -12,7 +12,8 @@ from kaggle_magics.rag.document import Document, assemble
 from kaggle_magics.rag.passages import Block
 from kaggle_magics.rag.readers.reading import Reading, ReadOptions
 from kaggle_magics.rag.sources import Source, missing_hint
-from kaggle_magics.rag.splitting.splitter import Piece, Splitter
+from kaggle_magics.rag.splitting.pieces import Piece
+from kaggle_magics.rag.splitting.splitter import Splitter
 from kaggle_magics.rag.storing.identity import identify
 from kaggle_magics.rag.storing.writing import State
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from kaggle_magics.rag.document import Document
 from kaggle_magics.rag.passages import Place
-from kaggle_magics.rag.splitting.splitter import Piece
+from kaggle_magics.rag.splitting.pieces import Piece
 
 
 def embedded_text(text: str, context: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 
 from kaggle_magics.rag.document import Document
-from kaggle_magics.rag.splitting.splitter import Piece
+from kaggle_magics.rag.splitting.pieces import Piece
 from kaggle_magics.rag.storing.identity import document_id
 
 _PLACE = 'page, slide, sheet, "row", last_row, cell, time, end_time'

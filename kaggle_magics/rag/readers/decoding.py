@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 
 from kaggle_magics.errors import DocumentError
-from kaggle_magics.extras import installed
+from kaggle_magics.rag.readers import encodings
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -19,15 +19,17 @@ _CONTROLS = frozenset(range(32)) - {9, 10, 12, 13, 27}
 
 
 def decode(data: bytes) -> str:
-    """The text of a file: by its byte order mark, else UTF-8, else what charset-normalizer says where it is installed,
-    else Latin-1. Line ends become "\\n". Raises `DocumentError` for an empty or a binary file.
+    """The text of a file: by its byte order mark, else UTF-8 or UTF-16, else what it says of itself or `encodings`
+    finds most plausible. Line ends become "\\n". Raises `DocumentError` for an empty or a binary file.
     """
     if not data.strip():
         raise DocumentError("the file is empty")
     encoding = next((name for mark, name in _MARKS if data.startswith(mark)), None)
     if encoding is None:
+        encoding = encodings.without_mark(data)
+    if encoding is None:
         _refuse_binary(data)
-        encoding = _guess(data)
+        encoding = guess_encoding(data)
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError:
@@ -44,17 +46,17 @@ def _refuse_binary(data: bytes) -> None:
         raise DocumentError("the file is binary, not text")
 
 
-def _guess(data: bytes) -> str:
+def guess_encoding(data: bytes) -> str:
+    """The encoding of a text without a byte order mark: UTF-8, cut or with a few wrong bytes too, else a guess."""
     try:
         data.decode("utf-8")
         return "utf-8"
     except UnicodeDecodeError as error:
-        if error.start >= len(data) - 3 and error.reason == "unexpected end of data":
-            return "utf-8"  # cut in the middle of its last character
-    if installed("charset_normalizer"):
-        import charset_normalizer
-
-        best = charset_normalizer.from_bytes(data[:_SAMPLE]).best()
-        if best is not None:
-            return str(best.encoding)
-    return "latin-1"
+        text = data.decode("utf-8", "replace")
+        wrong = text.count("\ufffd")
+        right = sum(not character.isascii() for character in text) - wrong
+        cut = error.start >= len(data) - 3 and error.reason == "unexpected end of data"
+    # In other encodings hardly a byte above 127 happens to be part of a character of UTF-8.
+    if right and (cut or right >= 20 * wrong):
+        return "utf-8"
+    return encodings.guess(data)

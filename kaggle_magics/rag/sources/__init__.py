@@ -8,6 +8,7 @@ from typing import Any
 
 from kaggle_magics.errors import OptionError
 from kaggle_magics.rag.sources.files import missing_hint, path_sources
+from kaggle_magics.rag.sources.members import Opened
 from kaggle_magics.rag.sources.objects import document_sources, text_source
 from kaggle_magics.rag.sources.source import Source
 
@@ -22,18 +23,18 @@ def find_sources(paths: Any) -> Iterator[Source]:
     Raises `OptionError` for anything else and for nothing at all.
     """
     seen: set[str] = set()
-    for source in _expand(paths):
+    for source in _expand(paths, Opened()):
         if source.uri not in seen:
             seen.add(source.uri)
             yield source
 
 
-def _expand(paths: Any) -> Iterator[Source]:
+def _expand(paths: Any, opened: Opened) -> Iterator[Source]:
     if isinstance(paths, str | os.PathLike):
         text = os.fspath(paths)
         if not isinstance(text, str) or not text.strip():
             raise OptionError("There is no path to read.", "Name a file, a folder or a pattern such as docs/*.md.")
-        yield from path_sources(text)
+        yield from path_sources(text, opened)
     elif isinstance(paths, Mapping):
         for name, content in paths.items():
             yield text_source(str(name), content)
@@ -47,7 +48,7 @@ def _expand(paths: Any) -> Iterator[Source]:
         yield from document_sources(documents)
         for item in items:
             if not hasattr(item, "page_content"):
-                yield from _expand(item)
+                yield from _expand(item, opened)
     else:
         raise OptionError(
             f"A {type(paths).__name__} cannot be read.",

@@ -10,26 +10,34 @@ from pathlib import Path
 
 from kaggle_magics.errors import did_you_mean
 from kaggle_magics.rag.passages import Block
-from kaggle_magics.rag.readers import find_reader
+from kaggle_magics.rag.readers import READERS, choose_reader, refuse_unknown
 from kaggle_magics.rag.readers.reading import Reading
+from kaggle_magics.rag.readers.sniffing import sniff, suffix_of
+from kaggle_magics.rag.sources.members import Opened, with_members
 from kaggle_magics.rag.sources.source import Source
 
 _RACY = 3.0
 """Seconds in which a file may change without another time stamp, on the coarsest file systems (FAT: 2)."""
 
 
-def path_sources(text: str) -> Iterator[Source]:
+def path_sources(text: str, opened: Opened) -> Iterator[Source]:
+    """The files that a path or pattern means, and what lies in those that hold other files."""
+    for file in _files(text):
+        yield from with_members(_file_source(file), opened)
+
+
+def _files(text: str) -> Iterator[Path]:
     path = Path(text).expanduser()
     if path.is_dir():
-        yield from map(_file_source, _files_below(path))
+        yield from _files_below(path)
     elif path.exists() or not glob.has_magic(text):
-        yield _file_source(path)
+        yield path
     else:
         matches = sorted(glob.glob(str(path), recursive=True))
         if not matches:
-            yield _file_source(path)
+            yield path
         for match in matches:
-            yield from map(_file_source, _files_below(Path(match)) if Path(match).is_dir() else [Path(match)])
+            yield from _files_below(Path(match)) if Path(match).is_dir() else [Path(match)]
 
 
 def _files_below(folder: Path) -> Iterator[Path]:
@@ -51,18 +59,21 @@ def _file_source(path: Path) -> Source:
     def load() -> bytes:
         if absolute.exists() and not absolute.is_file():
             raise OSError("it is not a regular file")
-        find_reader(absolute.name)
+        if suffix_of(absolute.name) not in READERS:
+            # Many megabytes of a model or a table need not be read to say that there is no reader for them.
+            with absolute.open("rb") as file:
+                refuse_unknown(absolute.name, file.read(4096))
         return absolute.read_bytes()
 
     def read(data: bytes, reading: Reading) -> Iterable[Block]:
-        return find_reader(absolute.name)(data, reading)
+        return choose_reader(absolute.name, data, reading)(data, reading)
 
     return Source(
         absolute.as_posix(),
         _label(absolute),
         load,
         read,
-        absolute.name,
+        _telling_name(absolute),
         signature=lambda: file_signature(absolute),
     )
 
@@ -79,6 +90,19 @@ def file_signature(path: Path) -> str:
     if os.name == "nt" or time.time() - max(status.st_mtime, status.st_ctime) < _RACY:
         return ""
     return f"{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}:{status.st_ino}:{status.st_dev}"
+
+
+def _telling_name(path: Path) -> str:
+    """The file's name; with `.zip` at its end for a zip archive without a suffix."""
+    if not path.suffix and path.is_file():
+        try:
+            with path.open("rb") as file:
+                begin = file.read(4)
+            if begin == b"PK\x03\x04" and sniff(path.read_bytes()) == (".zip", "a zip archive"):
+                return f"{path.name}.zip"
+        except OSError:  # reading it tells why
+            pass
+    return path.name
 
 
 def _label(absolute: Path) -> str:

@@ -16,8 +16,8 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from kaggle_magics.errors import DocumentError
-from kaggle_magics.rag.readers import encodings
 from kaggle_magics.rag.readers.containers import Member
+from kaggle_magics.rag.readers.encodings import guess
 from kaggle_magics.rag.readers.packed import MOST_BYTES, MOST_ENTRIES, MOST_RATIO, open_packed
 
 _HARMLESS = 32 << 20
@@ -125,7 +125,7 @@ def _encoding(names: bytes) -> str:
         names.decode("utf-8")
         return "utf-8"
     except UnicodeDecodeError:
-        return encodings.guess(names, oem=True)
+        return guess(names, oem=True)
 
 
 def _plain(name: str) -> str:

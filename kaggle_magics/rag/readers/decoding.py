@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 
 from kaggle_magics.errors import DocumentError
-from kaggle_magics.rag.readers import encodings
+from kaggle_magics.rag.readers.encodings import guess, without_mark
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -26,7 +26,7 @@ def decode(data: bytes) -> str:
         raise DocumentError("the file is empty")
     encoding = next((name for mark, name in _MARKS if data.startswith(mark)), None)
     if encoding is None:
-        encoding = encodings.without_mark(data)
+        encoding = without_mark(data)
     if encoding is None:
         _refuse_binary(data)
         encoding = guess_encoding(data)
@@ -59,4 +59,4 @@ def guess_encoding(data: bytes) -> str:
     # In other encodings hardly a byte above 127 happens to be part of a character of UTF-8.
     if right and (cut or right >= 20 * wrong):
         return "utf-8"
-    return encodings.guess(data)
+    return guess(data)

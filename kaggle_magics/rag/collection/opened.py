@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kaggle_magics.errors import CollectionError, MissingExtra
+from kaggle_magics.errors import CollectionError
 from kaggle_magics.rag.embedding.choice import choose_embedder, remember_embedder
 from kaggle_magics.rag.embedding.protocol import Embedder
 from kaggle_magics.rag.storing.locking import FolderLock
@@ -154,10 +154,11 @@ class OpenedFolder:
             if change.added:
                 self._index.add(self._records.vector_batches(change.added))
             self._indexed = self._records.changes
-        except (sqlite3.Error, CollectionError, MissingExtra):
+        except sqlite3.Error:  # of the records
             raise
         except Exception as error:  # each library has errors of its own
             self._indexed = -1
-            reason = f"The vector index did not follow ({error}); the next search brings it up to the records."[:300]
-            if reason not in self._warnings:
-                self._warnings.append(reason)
+            reason = str(error).strip().split("\n")[0][:200]
+            warning = f"The vector index was not brought up to the records ({reason}); the next search tries again."
+            if warning not in self._warnings:
+                self._warnings.append(warning)

@@ -209,10 +209,13 @@ class Records:
     def lexical_search(self, query: str, limit: int, where: Where | None = None) -> list[tuple[str, float]]:
         """`(id, BM25)` of the best passages for an FTS5 query, larger is better; ties in the order of ingestion."""
         conditions, values = _conditions(where)
+        within = "passages p JOIN documents d ON d.id = p.document_id WHERE 1"
+        among = f" AND lexical.rowid IN (SELECT p.number FROM {within}{conditions})" if conditions else ""
+        # Only the best are looked up in the tables: a frequent word stands in a large part of all passages.
         statement = (
-            "SELECT p.id, -bm25(lexical, 1.0, 0.5) AS score FROM lexical JOIN passages p ON p.number = lexical.rowid "
-            f"JOIN documents d ON d.id = p.document_id WHERE lexical MATCH ?{conditions} "
-            "ORDER BY score DESC, p.number LIMIT ?"
+            "SELECT p.id, best.score FROM (SELECT rowid AS number, -bm25(lexical, 1.0, 0.5) AS score FROM lexical "
+            f"WHERE lexical MATCH ?{among} ORDER BY score DESC, rowid LIMIT ?) best "
+            "JOIN passages p ON p.number = best.number ORDER BY best.score DESC, p.number"
         )
         return self._connection.execute(statement, (query, *values, limit)).fetchall()
 

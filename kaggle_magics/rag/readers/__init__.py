@@ -41,6 +41,8 @@ READERS: dict[str, str] = {
     ".dot": f"{_HERE}.legacy:read_doc",
     ".ppt": f"{_HERE}.legacy:read_ppt",
     ".pps": f"{_HERE}.legacy:read_ppt",
+    **dict.fromkeys((".xml", ".rss", ".atom", ".rdf", ".nxml", ".dbk", ".opml", ".xsd", ".kml"), f"{_HERE}.xml:read"),
+    ".epub": f"{_HERE}.epub:read",
     ".csv": f"{_HERE}.delimited:read",
     ".tsv": f"{_HERE}.delimited:read",
     ".json": f"{_HERE}.json:read",

@@ -131,6 +131,12 @@ class Call:
         chosen = {option.name: self.setting(option.name) for option in fields(Sampling)}
         return {**chosen, "stop": tuple(chosen["stop"] or ())}
 
+    def embedder(self) -> Any:
+        """What `--embedder` names: a variable that holds an embedder, else the reference as it is."""
+        word: str | None = self.options.embedder
+        held = self.names.get(word) if word and word.isidentifier() else None
+        return word if held is None or isinstance(held, str) else held
+
     def finding(self) -> dict[str, Any]:
         """The collection and the search options as keyword arguments of the session's calls."""
         return {name: self.setting(name) for name in ("collection", "passages", "mode")}

@@ -174,6 +174,16 @@ def collection_option(parser: Parser) -> None:
     parser.option("-c", "--collection", help="Name of the collection.", metavar="NAME", complete="collection")
 
 
+def embedder_option(parser: Parser) -> None:
+    """`call.embedder()` reads it."""
+    parser.option(
+        "--embedder",
+        help="Model that embeds passages (name, folder, .onnx or .gguf file, openai:URL#model, or a variable that holds"
+        " an embedder); the best one at hand by default.",
+        metavar="REF",
+    )
+
+
 def search_options(parser: Parser) -> None:
     """How passages are found: `call.finding()` takes them."""
     parser.option("--passages", help="How many passages are retrieved.", type=whole, metavar="N")

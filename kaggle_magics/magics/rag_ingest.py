@@ -9,7 +9,7 @@ from kaggle_magics.display.stream import open_show
 from kaggle_magics.magics.arguments import Parser, whole
 from kaggle_magics.magics.call import Call
 from kaggle_magics.magics.command import command
-from kaggle_magics.magics.options import collection_option, output_option
+from kaggle_magics.magics.options import collection_option, embedder_option, output_option
 
 if TYPE_CHECKING:
     from kaggle_magics.rag.ingesting.progress import IngestProgress
@@ -27,7 +27,8 @@ def _options(parser: Parser) -> None:
     )
     parser.option("--chunk-size", help="Longest passage, in characters.", type=whole, metavar="N")
     parser.option("--chunk-overlap", help="Characters that two neighbours share.", type=whole, metavar="N")
-    parser.option("--embedder", help="Model that embeds passages; the best one at hand by default.")
+    embedder_option(parser)
+    parser.switch("--reembed", help="With --embedder: give up the vectors of another model and make all anew.")
     parser.option("--store", help="Vector index: chroma or numpy; by default the best one installed.", complete="store")
     parser.switch("--prune", help="Remove from the collection what these paths cover and is no longer there.")
     output_option(parser)
@@ -57,9 +58,10 @@ def rag_ingest(call: Call) -> IngestReport:
             path=options.path,
             chunk_size=options.chunk_size,
             chunk_overlap=options.chunk_overlap,
-            embedder=options.embedder,
+            embedder=call.embedder(),
             store=options.store,
             prune=options.prune,
+            reembed=options.reembed,
             on_progress=on_progress,
         )
         output.finish(note(f"Collection {name} holds {report.passages} passages of {report.documents} documents."))

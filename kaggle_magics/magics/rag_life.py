@@ -10,7 +10,7 @@ from kaggle_magics.errors import CollectionError, OptionError
 from kaggle_magics.magics.arguments import Parser
 from kaggle_magics.magics.call import Call
 from kaggle_magics.magics.command import command
-from kaggle_magics.magics.options import collection_option, output_option
+from kaggle_magics.magics.options import collection_option, embedder_option, output_option
 
 if TYPE_CHECKING:
     from kaggle_magics.rag.collection import CollectionFacts
@@ -38,6 +38,7 @@ def rag_status(call: Call) -> Collections:
 def _open_options(parser: Parser) -> None:
     parser.argument("DIR", "Folder that a collection was kept in.", complete="path")
     collection_option(parser)
+    embedder_option(parser)
 
 
 @command(
@@ -51,7 +52,7 @@ def rag_open(call: Call) -> Collections:
     folder, name = Path(call.options.dir).expanduser(), call.setting("collection")
     if not (folder / FILE).is_file():
         raise CollectionError(f"{folder} holds no collection.", f"Make one with: %rag_ingest PATH --path {folder}")
-    opened = call.session.open_collection(folder, collection=name)
+    opened = call.session.open_collection(folder, collection=name, embedder=call.embedder())
     return Collections({name: opened.facts()}, detailed=True)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kaggle_magics.errors import CollectionError, OptionError, did_you_mean
 
@@ -33,7 +33,7 @@ class Shelf:
         path: str | PathLike[str] | None,
         *,
         name: str = "default",
-        embedder: str | None = None,
+        embedder: Any = None,
         store: str | None = None,
     ) -> Collection:
         """Open (or begin) a collection in the folder `path`, or a temporary one; it replaces one of the same name."""
@@ -56,15 +56,26 @@ class Shelf:
         path: str | PathLike[str] | None,
         *,
         name: str = "default",
-        embedder: str | None = None,
+        embedder: Any = None,
         store: str | None = None,
+        reembed: bool = False,
     ) -> Collection:
-        """The open collection of that name, else a new one. `OptionError` when it is open in another folder."""
-        found = self.collections.get(name) or self.open(path, name=name, embedder=embedder, store=store)
+        """The open collection of that name, else a new one. `OptionError` when it is open in another folder.
+
+        `embedder` goes for an open one too, which is refused where another made its vectors, unless `reembed` gives
+        those up.
+        """
+        found = self.collections.get(name)
+        if found is None:
+            # Replacing needs an open collection: opening with another embedder is refused.
+            found = self.open(path, name=name, embedder=None if reembed else embedder, store=store)
+            embedder = embedder if reembed else None
         if path is not None and found.path != Path(path).expanduser().resolve():
             raise OptionError(
                 f"Collection {name!r} lies in {found.path}, not in {path}.", "Give another --collection name for it."
             )
+        if embedder is not None or reembed:
+            found.use_embedder(embedder, reembed=reembed)
         return found
 
     def close(self, name: str | None = None) -> None:

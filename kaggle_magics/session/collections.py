@@ -35,18 +35,21 @@ class CollectionCalls(GeneratingCalls):
         chunk_size: int | None = None,
         chunk_overlap: int | None = None,
         language: str | None = None,
-        embedder: str | None = None,
+        embedder: Any = None,
         store: str | None = None,
         prune: bool = False,
+        reembed: bool = False,
         on_progress: Callable[..., None] | None = None,
     ) -> IngestReport:
         """Read documents into a collection: files, folders, globs, a `{name: text}` mapping, or LangChain documents.
 
         Running it again on the same files embeds nothing. `path` is the folder that keeps the collection; without it
         the collection is temporary. `chunk_size` and `chunk_overlap` are in characters. `prune` removes from the
-        collection what the paths cover and is no longer there.
+        collection what the paths cover and is no longer there. `embedder` is a model's name or path, an `openai:`
+        address, a LangChain `Embeddings` object or a function from texts to vectors; with `reembed` it replaces the one
+        that made the vectors that are there.
         """
-        target = self._shelf.get_or_open(path, name=collection, embedder=embedder, store=store)
+        target = self._shelf.get_or_open(path, name=collection, embedder=embedder, store=store, reembed=reembed)
         return target.ingest(
             paths,
             chunk_size=chunk_size,
@@ -61,7 +64,7 @@ class CollectionCalls(GeneratingCalls):
         path: str | PathLike[str] | None,
         *,
         collection: str = "default",
-        embedder: str | None = None,
+        embedder: Any = None,
         store: str | None = None,
     ) -> Collection:
         """Open (or begin) a collection in the folder `path`, or a temporary one; it replaces one of the same name."""

@@ -41,7 +41,7 @@ class Collection(IngestingPart, SearchingPart, ReadingPart):
                 self.temporary,
                 size,
                 tuple(self._records.sources()),
-                tuple(self._warnings),
+                self.warnings,
             )
 
     def forget(self, source: str) -> int:

@@ -16,6 +16,9 @@ from kaggle_magics.rag.readers.reading import ReadOptions
 from kaggle_magics.rag.splitting.splitter import make_splitter
 from kaggle_magics.rag.storing.identity import embedded_text
 
+_TOGETHER = 2048
+"""Passages whose vectors are stored together, so that a kill loses few."""
+
 
 class IngestingPart(OpenedFolder):
     """Ingesting into a collection."""
@@ -56,16 +59,20 @@ class IngestingPart(OpenedFolder):
                 run.embedded + filled,
                 self.embedder.name if self.embedder else None,
                 time.perf_counter() - begin,
-                tuple(self._warnings),
+                self.warnings,
                 run.reused,
                 run.left,
             )
 
     def _fill_vectors(self, cache: EmbeddingCache) -> int:
         """Embed passages that were stored while no embedder was at hand; how many were computed."""
-        missing = self._records.without_vector() if self.embedder is not None else []
-        if not missing or self.embedder is None:
+        if self.embedder is None:
             return 0
-        vectors, computed = cache.embed(self.embedder, [embedded_text(text, context) for _, text, context in missing])
-        self._records.set_vectors({key: vector for (key, _, _), vector in zip(missing, vectors, strict=True)})
-        return computed
+        missing, total = self._records.without_vector(), 0
+        for start in range(0, len(missing), _TOGETHER):
+            some = missing[start : start + _TOGETHER]
+            texts = [embedded_text(text, context) for _, text, context in some]
+            vectors, computed = cache.embed(self.embedder, texts)
+            self._records.set_vectors({key: vector for (key, _, _), vector in zip(some, vectors, strict=True)})
+            total += computed
+        return total

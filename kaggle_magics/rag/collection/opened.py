@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from kaggle_magics.errors import CollectionError
-from kaggle_magics.rag.embedding.choice import choose_embedder, remember_embedder
+from kaggle_magics.rag.embedding.choice import choose_embedder, remember_embedder, replace_embedder
 from kaggle_magics.rag.embedding.protocol import Embedder
 from kaggle_magics.rag.storing.locking import FolderLock
 from kaggle_magics.rag.storing.records import FILE, Records
@@ -30,13 +30,15 @@ class OpenedFolder:
         path: str | os.PathLike[str] | None,
         *,
         name: str,
-        embedder: str | os.PathLike[str] | Embedder | None = None,
+        embedder: Any = None,
         store: Any = None,
     ) -> None:
         self.name = name
         self._store: Store = choose_store(store)
         self._guard = threading.RLock()
         self._warnings: list[str] = []
+        self.embedder: Embedder | None = None
+        self._no_embedder: str | None = None
         self._index: VectorIndex | None = None
         self._indexed = -1
         # What `Records.changes` was when the index was brought up to the records.
@@ -46,8 +48,9 @@ class OpenedFolder:
             self.path = self._take_folder(path)
             self._records = Records(self.path / FILE, temporary=self.temporary)
             self._closing.callback(self._records.close)
-            self.embedder, warning = choose_embedder(self._records, embedder, name)
-            self._warnings += [warning] if warning else []
+            chosen = choose_embedder(self._records, embedder, name)
+            self.embedder = chosen.embedder
+            self._no_embedder = chosen.warning
         except BaseException:
             self._closing.close()
             raise
@@ -112,10 +115,31 @@ class OpenedFolder:
         self._warnings.append(f"{folder} is read-only: a copy in temporary space is used, changes to it do not last.")
         return copy
 
+    def use_embedder(self, wanted: Any, *, reembed: bool = False) -> None:
+        """Take this embedder (see `find_embedder`) from now on.
+
+        Raises `CollectionError` when another one made the vectors that are there; with `reembed` they are given up, and
+        the next ingest makes them anew.
+        """
+        with self._working():
+            chosen = choose_embedder(self._records, wanted, self.name, reembed=reembed)
+            if chosen.replaces and chosen.embedder is not None:
+                replace_embedder(self._records, chosen.embedder)
+                if self._index is not None:
+                    self._index.close()
+                    self._index, self._indexed = None, -1
+            self.embedder, self._no_embedder = chosen.embedder, chosen.warning
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should know of this collection and its embedder."""
+        notes = getattr(self.embedder, "notes", ())
+        return (*self._warnings, *filter(None, [self._no_embedder]), *notes)
+
     def _remembered_embedder(self) -> Embedder | None:
         """The embedder, after its identity was written down beside the vectors it makes."""
         if self.embedder is not None:
-            remember_embedder(self._records, self.embedder)
+            remember_embedder(self._records, self.embedder, self.name)
         return self.embedder
 
     @property

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -48,11 +48,14 @@ class EmbeddingCache:
         if on_batch:
             on_batch(done)
         for start in range(0, len(missing), WINDOW):
-            for fresh in self._compute(embedder, dict(islice(missing.items(), start, start + WINDOW))):
-                found.update(fresh)
-                done += len(fresh)
-                if on_batch:
-                    on_batch(done)
+            window = dict(islice(missing.items(), start, start + WINDOW))
+            # Closed at once, also where an interrupt comes between two batches: what was computed is written then.
+            with contextlib.closing(self._compute(embedder, window)) as computed:
+                for fresh in computed:
+                    found.update(fresh)
+                    done += len(fresh)
+                    if on_batch:
+                        on_batch(done)
         if on_batch:
             on_batch(len(texts))
         if not texts:
@@ -65,7 +68,7 @@ class EmbeddingCache:
         found = self._read(set(keys))
         return [key in found for key in keys]
 
-    def _compute(self, embedder: Embedder, texts: dict[bytes, str]) -> Iterator[dict[bytes, bytes]]:
+    def _compute(self, embedder: Embedder, texts: dict[bytes, str]) -> Generator[dict[bytes, bytes]]:
         """Vectors by key as they are computed. What was computed is kept, however this ends."""
         keys, waiting, written = list(texts), dict[bytes, bytes](), time.monotonic()
         try:

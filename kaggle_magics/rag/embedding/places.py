@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import re
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -75,8 +76,14 @@ def _repositories(name: str) -> list[str]:
     return [name] if "/" in name else [f"sentence-transformers/{name}", name]
 
 
+_LONGEST_NAME = 200
+"""Characters; no repository has more, and asking the system for a longer file name fails."""
+
+
 def cached(name: str) -> Place | None:
     """A model in the Hugging Face cache; only its folders are looked at, so that no library is imported."""
+    if len(name) > _LONGEST_NAME or "\0" in name:
+        return None
     for repository in _repositories(name):
         base = hugging_face_cache() / f"models--{repository.replace('/', '--')}"
         snapshots = [path for path in base.glob("snapshots/*") if (path / MODULES).is_file()]
@@ -90,7 +97,7 @@ def cached(name: str) -> Place | None:
 def downloaded(name: str) -> Place | None:
     """Fetch a model that was asked for by name, when the environment allows it and the hub answers at once."""
     offline = any(os.environ.get(variable, "0").upper() in ("1", "TRUE", "YES", "ON") for variable in _OFFLINE)
-    if offline or not installed("huggingface_hub") or name.startswith((".", "/", "~")):
+    if offline or not installed("huggingface_hub") or not _REPOSITORY.fullmatch(name):
         return None
     import huggingface_hub
 
@@ -105,6 +112,7 @@ def downloaded(name: str) -> Place | None:
     return None
 
 
+_REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[\w.-]{1,96})?")
 _OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 _NOT_NEEDED = ["onnx/*", "openvino/*", "*.ot", "*.h5", "*.msgpack"]
 _PATIENCE = 5.0

@@ -206,6 +206,12 @@ class Records:
             self._connection.executemany("UPDATE passages SET vector = ? WHERE id = ?", rows)
         self._changes += 1
 
+    def forget_vectors(self) -> None:
+        """Leave all passages without a vector: another embedder will make new ones."""
+        with self._transaction():
+            self._connection.execute("UPDATE passages SET vector = NULL")
+        self._changes += 1
+
     def lexical_search(self, query: str, limit: int, where: Where | None = None) -> list[tuple[str, float]]:
         """`(id, BM25)` of the best passages for an FTS5 query, larger is better; ties in the order of ingestion."""
         conditions, values = _conditions(where)

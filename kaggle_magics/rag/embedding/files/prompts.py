@@ -10,7 +10,8 @@ from typing import Any, Literal
 Pooling = Literal["mean", "cls", "lasttoken"]
 
 _DOCUMENT = ("document", "passage", "corpus")
-"""Names of a document's prompt, in sentence-transformers' order (`SentenceTransformer.encode_document`)."""
+"""Names of a document's prompt, in sentence-transformers' order. Its own `encode_document` never comes to the second
+name, as it gives every model an empty first one; models that were saved with the second mean it all the same."""
 _SEARCH = "Represent this sentence for searching relevant passages: "
 
 
@@ -84,7 +85,7 @@ def prompts_of(config: Mapping[str, Any], name: str) -> Prompts:
     saved = config.get("prompts")
     texts = {key: text for key, text in saved.items() if isinstance(text, str)} if isinstance(saved, dict) else {}
     if any(texts.values()):
-        document = next((texts[key] for key in _DOCUMENT if key in texts), "")
+        document = next((texts[key] for key in _DOCUMENT if texts.get(key)), "")
         return Prompts(texts.get("query", ""), document, "as config_sentence_transformers.json says")
     family = family_of(name)
     return family.prompts if family is not None else Prompts()

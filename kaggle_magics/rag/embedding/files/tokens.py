@@ -24,6 +24,7 @@ class Tokens:
     def __init__(self, folder: Path, *, lower_case: bool = False, special: bool = True) -> None:
         self._folder, self._lower_case, self._special = folder, lower_case, special
         self._tokenizer: Any = None
+        self._saved_limit: int | None = None
         self._guard = threading.Lock()
 
     def count(self, texts: Sequence[str]) -> list[int]:
@@ -34,6 +35,17 @@ class Tokens:
         """Each text's ids, cut off at `longest` tokens; special ones at both ends stay."""
         left = self.truncates_left
         return [_cut(encoding, longest, left=left) for encoding in self._encodings(texts)]
+
+    @property
+    def size(self) -> int:
+        """Ids that there are."""
+        return int(self._loaded().get_vocab_size())
+
+    @property
+    def saved_limit(self) -> int | None:
+        """What the tokenizer was saved to cut off at; libraries that set a limit of their own do not heed it."""
+        self._loaded()
+        return self._saved_limit
 
     @property
     def filler(self) -> int:
@@ -86,6 +98,7 @@ class Tokens:
         else:
             tokenizer = self._by_transformers()
         # The file may have been saved with both.
+        self._saved_limit = tokenizer.truncation["max_length"] if tokenizer.truncation else None
         tokenizer.no_truncation()
         tokenizer.no_padding()
         if self._lower_case:

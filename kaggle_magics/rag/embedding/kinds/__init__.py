@@ -17,7 +17,12 @@ Recognise = Callable[[Any, str | None], Embedder | None]
 _HERE = "kaggle_magics.rag.embedding.kinds"
 
 KINDS: dict[str, str] = {
+    "static": f"{_HERE}.static",
+    "onnx": f"{_HERE}.onnx",
     "sentence-transformers": f"{_HERE}.sentence_transformer",
+    "gguf": f"{_HERE}.gguf",
+    "endpoint": f"{_HERE}.endpoint",
+    "object": f"{_HERE}.given",
 }
 """Kind -> the module whose `recognise` tells it, in the order in which they are asked."""
 

@@ -55,7 +55,7 @@ def recognise(thing: Any, name: str | None = None) -> Embedder | None:
 class SentenceTransformerEmbedder(FolderEmbedder):
     """Batches of about equal lengths through the model's modules, in float32 on a CPU and float16 on a GPU.
 
-    The vectors are those of `SentenceTransformer.encode_query` and `encode_document`. Raises `MissingExtra` without
+    The vectors are those of `SentenceTransformer.encode` with the prompts of the folder. Raises `MissingExtra` without
     sentence-transformers, `CheckpointError` when the folder cannot be loaded and `DoesNotFit` when memory runs out.
     """
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pdf_files import drawn
 
 from kaggle_magics.errors import DocumentError
 from kaggle_magics.rag.document import Document, assemble
@@ -19,21 +20,6 @@ from kaggle_magics.rag.readers.reading import Reading, ReadOptions
 Image = pytest.importorskip("PIL.Image", reason="pillow is not installed")
 needs_tesseract = pytest.mark.skipif(shutil.which("tesseract") is None, reason="the tesseract program is not installed")
 SENTENCE = "The harbour office opens at nine on weekdays"
-
-
-def drawn(text: str, size: int = 28, **colours: str) -> Any:
-    """A picture of black letters on white, unless said otherwise."""
-    from PIL import ImageDraw, ImageFont
-
-    try:
-        font = ImageFont.truetype("DejaVuSans.ttf", size)
-    except OSError:
-        font = ImageFont.load_default(size)
-    box = font.getbbox(max(text.split("\n"), key=len))
-    lines = text.count("\n") + 1
-    image = Image.new("RGB", (int(box[2]) + 4 * size, int(size * 1.4 * lines) + 4 * size), colours.get("back", "white"))
-    ImageDraw.Draw(image).multiline_text((2 * size, 2 * size), text, colours.get("fore", "black"), font)
-    return image
 
 
 def saved(image: Any, kind: str = "PNG", **options: Any) -> bytes:

@@ -187,7 +187,7 @@ def test_pdfs_that_cannot_be_read_say_why(root: Path) -> None:
     writer.add_blank_page(100, 100)
     blank = io.BytesIO()
     writer.write(blank)
-    with pytest.raises(DocumentError, match="none of its 1 pages holds text"):
+    with pytest.raises(DocumentError, match="its page holds no text"):
         read("a.pdf", blank.getvalue())
     writer = pypdf.PdfWriter(clone_from=io.BytesIO(good))
     writer.encrypt("secret", algorithm="RC4-128")
@@ -211,5 +211,3 @@ def test_real_files_yield_text_and_honest_reasons(shared: Path) -> None:
     assert read("a.pdf", (folder / good[0]).read_bytes()).empty_pages == (3,)
     if pytest.importorskip("charset_normalizer"):
         assert "名前 | 年齢 | 住所" in read("a.csv", (folder / "markitdown-samples/test_mskanji.csv").read_bytes()).text
-    with pytest.raises(DocumentError, match="OCR"):
-        read("a.pdf", (folder / "markitdown-samples/MEDRPT-2024-PAT-3847_medical_report_scan.pdf").read_bytes())

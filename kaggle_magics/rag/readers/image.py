@@ -18,7 +18,7 @@ def read(data: bytes, reading: Reading) -> Iterator[Block]:
 
     Raises `DocumentError` with the reason: no Tesseract or no pack for the language, a damaged picture, no text in it.
     """
-    reason = ocr.missing()
+    reason = ocr.missing(reading.options.language)
     if reason:
         raise DocumentError(reason)
     image = ocr.open_image(data)
@@ -27,12 +27,18 @@ def read(data: bytes, reading: Reading) -> Iterator[Block]:
     if pages > MOST_PAGES:
         reading.warnings.append(f"only its first {MOST_PAGES} of {pages} pages were read")
         pages = MOST_PAGES
-    found = False
+    found, failed = False, list[str]()
     for number, text in enumerate(ocr.recognise_all(_frames(image, pages), reading.options.language), start=1):
+        if isinstance(text, DocumentError):
+            if pages == 1:
+                raise text
+            failed.append(f"page {number} was not read: {text}")
+            text = ""
         found = found or bool(text)
         yield Block(text, place=Place(page=number) if pages > 1 else Place(), recognised=True)
     if not found:
-        raise DocumentError("no text was found in the picture")
+        raise DocumentError(failed[0] if failed else "no text was found in the picture")
+    reading.warnings += failed
 
 
 def _frames(image: Any, pages: int) -> Iterator[Any]:

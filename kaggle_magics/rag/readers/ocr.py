@@ -48,15 +48,27 @@ class Word:
     line: int
 
 
-def missing() -> str | None:
-    """What OCR lacks here, with the line that installs it; None when it works."""
-    if shutil.which("tesseract") is None:
+def missing(language: str | None = None) -> str | None:
+    """What OCR in `language` lacks here, with the line that installs it; None when it works."""
+    program = shutil.which("tesseract")
+    if program is None:
         return f"OCR needs the tesseract program. Run: {INSTALL}"
     try:
         require("PIL", "OCR")
-    except MissingExtra as error:
+        wanted = tesseract_languages(language).split("+")
+        listed = subprocess.run([program, "--list-langs"], capture_output=True, timeout=10)
+    except (MissingExtra, DocumentError) as error:
         return str(error)
-    return None
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"the tesseract program cannot be run ({error})"
+    known = (listed.stdout + listed.stderr).decode("utf-8", "replace").split()
+    absent = [name for name in wanted if name not in known]
+    if not absent:
+        return None
+    packs = " ".join("tesseract-ocr-" + name.lower().replace("_", "-").replace("/", "-") for name in absent)
+    return (
+        f"Tesseract has no language pack{'s' * (len(absent) > 1)} {', '.join(absent)}. Run: !apt-get install -y {packs}"
+    )
 
 
 def text_of_image(data: bytes, reading: Reading) -> str:
@@ -64,7 +76,7 @@ def text_of_image(data: bytes, reading: Reading) -> str:
 
     Where OCR is missing or the picture cannot be read, "" too, and `reading.warnings` says so, once.
     """
-    reason = missing()
+    reason = missing(reading.options.language)
     if reason is None:
         try:
             return recognise(open_image(data), reading.options.language)
@@ -104,7 +116,7 @@ def recognise(image: Any, language: str | None = None, seconds: float = SECONDS)
     as Tesseract's orientation detection says. Raises `DocumentError` without Tesseract or without the language's pack,
     for a damaged picture, and after `seconds`.
     """
-    reason = missing()
+    reason = missing(language)
     if reason:
         raise DocumentError(reason)
     languages = tesseract_languages(language)
@@ -123,17 +135,19 @@ def recognise(image: Any, language: str | None = None, seconds: float = SECONDS)
     return _text(best)
 
 
-def recognise_all(images: Iterable[Any], language: str | None = None, seconds: float = SECONDS) -> Iterator[str]:
+def recognise_all(
+    images: Iterable[Any], language: str | None = None, seconds: float = SECONDS
+) -> Iterator[str | DocumentError]:
     """`recognise` of each image in order, as many at a time as there are cores (8 at most).
 
-    The images are drawn one by one, so that few are in memory. Raises what `recognise` raises, at the picture's turn.
+    The images are drawn one by one, so that few are in memory. What `recognise` raises for one is given in its place.
     """
     workers = max(1, min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1))
-    waiting: deque[Future[str]] = deque()
+    waiting: deque[Future[str | DocumentError]] = deque()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="ocr")
     try:
         for image in images:
-            waiting.append(pool.submit(recognise, image, language, seconds))
+            waiting.append(pool.submit(_recognised, image, language, seconds))
             if len(waiting) > workers:
                 yield waiting.popleft().result()
         while waiting:
@@ -141,6 +155,13 @@ def recognise_all(images: Iterable[Any], language: str | None = None, seconds: f
     finally:
         # After an interrupt what runs ends by itself, at its time limit at the latest; nothing new begins.
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _recognised(image: Any, language: str | None, seconds: float) -> str | DocumentError:
+    try:
+        return recognise(image, language, seconds)
+    except DocumentError as error:
+        return error
 
 
 def _prepared(image: Any) -> Any:
@@ -216,13 +237,6 @@ def _dpi(image: Any) -> int:
 
 
 def _reason(told: str) -> str:
-    absent: list[str] = re.findall(r"Failed loading language '([^']+)'", told) or re.findall(
-        r"/(\w+)\.traineddata", told
-    )
-    if absent:
-        packs = " ".join("tesseract-ocr-" + name.lower().replace("_", "-").replace("/", "-") for name in absent)
-        plural = "s" if len(absent) > 1 else ""
-        return f"Tesseract has no language pack{plural} {', '.join(absent)}. Run: !apt-get install -y {packs}"
     lines = told.strip().splitlines()
     return f"Tesseract could not read the picture ({lines[-1] if lines else 'no reason told'})"
 

@@ -51,7 +51,7 @@ def test_a_table_without_lines_is_read_row_by_row() -> None:
 
 
 def test_a_page_of_cells_is_read_from_top_to_bottom_whatever_its_files_order() -> None:
-    shuffled = [TABLE[index] for index in (5, 1, 12, 9, 3, 0, 7, 2, 11, 4, 8, 6, 10)]
+    shuffled = [TABLE[index] for index in (5, 1, 13, 12, 9, 3, 0, 7, 2, 11, 4, 8, 6, 10)]
     assert read(pdf_of([shuffled])).text == read(pdf_of([TABLE])).text
 
 
@@ -107,7 +107,7 @@ def test_pictures_between_text_stand_where_they_are_drawn_and_repeated_ones_once
     picture = scanned("WARNING: fragile")
     page = [(72, 760, above), (72, 300, below)]
     document = read(pdf_of([page, page], [[picture], []]))
-    assert [text for _, _, text in parts(document)] == [above, "WARNING: fragile", below, above, below]
+    assert [text for page, _, text in parts(document) if page == 1] == [above, "WARNING: fragile", below]
     assert document.recognised == 1
     logo = drawn("Marwen Institute", 30)
     reading = Reading("a.pdf")
@@ -125,8 +125,13 @@ def test_a_scan_with_a_layer_of_text_is_not_read_again() -> None:
 
 @needs_ocr
 def test_a_stamp_on_a_scan_does_not_make_it_text() -> None:
+    from PIL import Image
+
     stamp = [(40.0, 20.0, "Downloaded from the archive on 3 March 2026")]
-    document = read(pdf_of([stamp], [[(drawn("Lease of pier four\nand of its crane", 40), 0, 0, 612, 792)]]))
+    paper = drawn("Lease of pier four", 60)
+    page = Image.new("L", (paper.width, int(paper.width * 792 / 612)), 255)
+    page.paste(paper, (0, 0))
+    document = read(pdf_of([stamp], [[(page, 0, 0, 612, 792)]]))
     assert "Lease of pier four" in document.text and document.recognised == 1
 
 

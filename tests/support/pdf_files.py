@@ -49,13 +49,10 @@ def pdf_of(
         offsets.append(len(whole))
         whole += f"{number} 0 obj\n".encode() + body + b"\nendobj\n"
     table = "".join(f"{offset:010} 00000 n \n" for offset in offsets)
-    return (
-        whole
-        + (
-            f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}"
-            f"trailer\n<< /Size {len(objects) + 1} /Root 1 0 R /Info {len(objects)} 0 R >>\nstartxref\n{len(whole)}\n%%EOF\n"
-        ).encode()
-    )
+    size = len(objects) + 1
+    trailer = f"trailer\n<< /Size {size} /Root 1 0 R /Info {size - 1} 0 R >>\n"
+    end = f"xref\n0 {size}\n0000000000 65535 f \n{table}{trailer}startxref\n{len(whole)}\n%%EOF\n"
+    return whole + end.encode()
 
 
 def drawn(text: str, size: int = 28, **colours: str) -> Any:

@@ -49,7 +49,7 @@ class IngestingPart(OpenedFolder):
                 rows = run.run(paths)
                 filled = 0 if run.left else self._fill_vectors(cache)
             finally:
-                self._synchronise()
+                self._follow()
             documents, passages = self._records.counts()
             return IngestReport(
                 rows,

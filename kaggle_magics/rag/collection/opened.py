@@ -161,16 +161,16 @@ class OpenedFolder:
             synchronise(self._index, self._records)
             self._indexed = self._records.changes
 
-    def _follow(self, change: Change) -> None:
-        """Let the index follow a change of the records at once, where it was in step before.
+    def _follow(self, change: Change | None = None) -> None:
+        """Let the index follow a change of the records at once, where it was in step before; None: whatever changed.
 
-        Exact search that is not open is left alone: it keeps no file, so it is filled when it is first searched. A
-        server that cannot be reached now is brought up to the records later; what was stored is stored.
+        Exact search that is not open is left alone: it keeps no file, so it is filled when it is first searched. An
+        index that fails is a warning, and brought up to the records later: what was stored is stored.
         """
-        if self._index is None and (self._store.name == "numpy" or self.embedder is None):
+        if self._index is None and (change is None or self._store.name == "numpy" or self.embedder is None):
             return
         try:
-            if self._index is None or self._indexed != self._records.changes - 1:
+            if change is None or self._index is None or self._indexed != self._records.changes - 1:
                 self._opened_index()
                 return
             if change.removed:

@@ -14,6 +14,7 @@ import numpy as np
 
 from kaggle_magics import environment
 from kaggle_magics.errors import EngineError
+from kaggle_magics.rag.embedding.probing import is_same, probe_of
 from kaggle_magics.rag.embedding.protocol import Batch, Embedder, StreamingEmbedder, Vectors, unit
 
 BATCH = 256
@@ -22,6 +23,8 @@ WINDOW = 4096
 """Texts that an embedder may sort by length, and holds the tokens of."""
 _SECONDS = 0.5
 """Between writings: what a kill in the middle can lose. An interrupt loses only the batch that is being computed."""
+MOST_BYTES = 4 << 30
+"""Of the file: five million vectors of 384 numbers. When it is opened and holds more, the oldest days go."""
 _FILE = "embeddings-1.sqlite"
 
 
@@ -41,7 +44,8 @@ class EmbeddingCache:
         Equal texts are computed once. `on_batch` is called with the number of texts that are done. All vectors are
         rounded to float16 first, so a vector is the same whether it comes from the cache or not.
         """
-        keys = [_key(embedder.identity, text) for text in texts]
+        identity = self._identity(embedder) if texts else ""
+        keys = [_key(identity, text) for text in texts]
         found = self._read(set(keys))
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
         done = len(texts) - len(missing)
@@ -64,7 +68,8 @@ class EmbeddingCache:
 
     def holds(self, embedder: Embedder, texts: Sequence[str]) -> list[bool]:
         """Whether each text's vector is kept, so that `embed` need not compute it."""
-        keys = [_key(embedder.identity, text) for text in texts]
+        identity = self._identity(embedder) if texts else ""
+        keys = [_key(identity, text) for text in texts]
         found = self._read(set(keys))
         return [key in found for key in keys]
 
@@ -88,6 +93,24 @@ class EmbeddingCache:
             self._connection.close()
             self._connection = None
 
+    def _identity(self, embedder: Embedder) -> str:
+        """The embedder's identity; where that cannot tell its weights, with a number for each model that answered to it
+        (`probing`)."""
+        probe = probe_of(embedder)
+        if probe is None or self._connection is None:
+            return embedder.identity
+        with contextlib.suppress(sqlite3.Error):
+            query = "SELECT number, probe FROM probes WHERE identity = ? ORDER BY number"
+            known = self._connection.execute(query, (embedder.identity,)).fetchall()
+            same = (number for number, blob in known if is_same(probe, np.frombuffer(blob, np.float16)))
+            if (number := next(same, None)) is None:
+                number = len(known)
+                with self._connection:
+                    row = (embedder.identity, number, probe.astype(np.float16).tobytes())
+                    self._connection.execute("INSERT OR IGNORE INTO probes VALUES (?, ?, ?)", row)
+            return f"{embedder.identity}#{number}"
+        return embedder.identity
+
     def _read(self, keys: set[bytes]) -> dict[bytes, bytes]:
         found: dict[bytes, bytes] = {}
         if self._connection is not None:
@@ -104,7 +127,8 @@ class EmbeddingCache:
     def _write(self, vectors: dict[bytes, bytes]) -> None:
         if self._connection is not None:
             with contextlib.suppress(sqlite3.Error), self._connection:
-                self._connection.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?)", vectors.items())
+                rows = [(key, vector, _today()) for key, vector in vectors.items()]
+                self._connection.executemany("INSERT OR IGNORE INTO vectors (key, vector, day) VALUES (?, ?, ?)", rows)
 
 
 def _stream(embedder: Embedder, texts: list[str]) -> Iterator[Batch]:
@@ -125,9 +149,16 @@ def _key(identity: str, text: str) -> bytes:
     return hashlib.blake2b(f"{identity}\0{text}".encode("utf-8", "replace"), digest_size=16).digest()
 
 
+def _today() -> int:
+    return int(time.time() // 86400)
+
+
 def _open(path: Path) -> sqlite3.Connection:
     try:
-        return _connect(path)
+        connection = _connect(path)
+        with contextlib.suppress(sqlite3.OperationalError):  # another process writes: another time
+            _trim(connection)
+        return connection
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.OperationalError):  # locked, read-only, full: not damaged
             raise
@@ -140,10 +171,35 @@ def _connect(path: Path) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute(
-            "CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID"
+            "CREATE TABLE IF NOT EXISTS vectors "
+            "(key BLOB PRIMARY KEY, vector BLOB NOT NULL, day INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID"
         )
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS probes "
+            "(identity TEXT, number INTEGER, probe BLOB NOT NULL, PRIMARY KEY (identity, number)) WITHOUT ROWID"
+        )
+        if "day" not in [column[1] for column in connection.execute("PRAGMA table_info(vectors)")]:
+            connection.execute("ALTER TABLE vectors ADD COLUMN day INTEGER NOT NULL DEFAULT 0")
         connection.commit()
     except sqlite3.Error:
         connection.close()
         raise
     return connection
+
+
+def _trim(connection: sqlite3.Connection) -> None:
+    """Let the oldest days go until half of `MOST_BYTES` is in use; the file keeps its size and is filled again."""
+    if _used(connection) <= MOST_BYTES:
+        return
+    for (day,) in connection.execute("SELECT DISTINCT day FROM vectors ORDER BY day").fetchall():
+        with connection:
+            connection.execute("DELETE FROM vectors WHERE day = ?", (day,))
+        if _used(connection) <= MOST_BYTES // 2:
+            return
+
+
+def _used(connection: sqlite3.Connection) -> int:
+    pages, free, size = (
+        connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
+    )
+    return int((pages - free) * size)

@@ -65,7 +65,7 @@ def test_a_heading_with_nothing_under_it_is_a_passage_of_its_own() -> None:
 
 
 def test_titles_between_equals_signs_are_headings() -> None:
-    text = "= House =\nIntro.\n== Rooms ==\nTwo rooms. a == b\n= = Garden = = \nA tree.\n"
+    text = " = House = \nIntro.\n== Rooms ==\nTwo rooms. a == b\n= = Garden = = \nA tree.\n"
     for name in ("a.txt", "a.md"):
         assert split(text, name) == [
             ("Intro.", "House"),

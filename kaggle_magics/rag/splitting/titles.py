@@ -35,9 +35,10 @@ def with_marked_titles(document: Document) -> Iterator[Span]:
 
 def _titles_out(text: str, span: Span) -> Iterator[Span]:
     at = span.start
-    for match in _MARKED.finditer(text, span.start, span.end):
+    # A span begins after the blanks of its first line, a pattern's ^ only where the line does.
+    for match in _MARKED.finditer(text, text.rfind("\n", 0, span.start) + 1, span.end):
         yield from _rest(text, span, at, match.start())
-        yield from _rest(text, span, match.start(), match.end(), "heading", match.group(1).count("="))
+        yield from _rest(text, span, match.start(1), match.end(), "heading", match.group(1).count("="))
         at = match.end()
     yield from _rest(text, span, at, span.end)
 

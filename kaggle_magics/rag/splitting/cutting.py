@@ -18,6 +18,7 @@ from kaggle_magics.rag.splitting.pieces import Pair
 Joints = Callable[[str, int, int], Iterator[Pair]]
 """Yields the units of `text[start:end]` in order, without the white space between them."""
 
+_WORD = re.compile(r"\w")
 _LINE = re.compile(r"[^\n]*\S[^\n]*")
 _ITEM = re.compile(r"^(?=[ \t]*(?:[-*+\u2022\u25e6\u2013]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])[ \t]+\S)", re.MULTILINE)
 _MARGIN = re.compile(r"\n[ \t]*\n(?=[^\s})\]])")
@@ -42,9 +43,17 @@ def paragraphs(text: str, start: int, end: int) -> Iterator[Pair]:
 
 
 def sentences(text: str, start: int, end: int) -> Iterator[Pair]:
-    """Sentences, list items and table rows."""
+    """Sentences, list items and table rows; a mark that stands alone belongs to the sentence before it."""
+    held: Pair | None = None
     for first, last in unit_spans(text[start:end]):
-        yield start + first, start + last
+        if held is not None and not _WORD.search(text, start + first, start + last):
+            held = (held[0], start + last)
+            continue
+        if held is not None:
+            yield held
+        held = (start + first, start + last)
+    if held is not None:
+        yield held
 
 
 def items(text: str, start: int, end: int) -> Iterator[Pair]:
@@ -110,14 +119,15 @@ def packed(units: Sequence[Pair], size: int, tied: Sequence[bool] = ()) -> Itera
     """
     if not units:
         return
-    whole = units[-1][1] - units[0][0]
-    target = whole / ceil(whole / size)
-    first = 0
+    first, end = 0, units[-1][1]
     for number in range(1, len(units)):
         start = units[first][0]
+        count = ceil((end - start) / size)
+        target = (end - start) / count
         before, after = units[number - 1][1] - start, units[number][1] - start
-        # The piece ends where its length is nearest to the target.
-        if after <= size and before + after <= 2 * target:
+        # The piece ends where its length is nearest to an even share, and what remains fits into the other pieces.
+        left_over = end - units[number][0] > (count - 1) * size
+        if after <= size and (left_over or before + after <= 2 * target):
             continue
         cut = number
         while cut - 1 > first and tied and tied[cut - 1] and units[number][1] - units[cut - 1][0] <= size:

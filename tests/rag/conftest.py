@@ -26,6 +26,9 @@ class HashEmbedder:
         self.identity = f"{name}@1"
         self.texts: list[str] = []
 
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return [len(re.findall(r"\w+", text)) for text in texts]
+
     def embed_documents(self, texts: Sequence[str]) -> Vectors:
         self.texts += texts
         return np.stack([self.embed_query(text) for text in texts])

@@ -40,7 +40,7 @@ class IngestingPart(OpenedFolder):
         killed, the documents finished so far are kept; after an interrupt the report says how many are `left`.
         Raises `OptionError`, `DocumentError` when none of the paths exists, `CollectionError` when storing fails.
         """
-        splitter = make_splitter(chunk_size, chunk_overlap)
+        splitter = make_splitter(chunk_size, chunk_overlap, self.embedder)
         with self._working(), contextlib.closing(EmbeddingCache()) as cache:
             begin = time.perf_counter()
             embedder, options = self._remembered_embedder(), ReadOptions(language)

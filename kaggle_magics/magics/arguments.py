@@ -198,6 +198,14 @@ def assignment(text: str) -> tuple[str, str]:
     return name, value
 
 
+def condition(text: str) -> tuple[str, str]:
+    """`field=value` of a filter."""
+    name, equals, value = (part.strip() for part in text.partition("="))
+    if not (name and equals and value):
+        raise argparse.ArgumentTypeError(f"needs field=value, such as page=3-5, not {text!r}.")
+    return name, value
+
+
 def several(one: Callable[[str], Any]) -> Callable[[str], list[Any]]:
     """Values with commas between them, each of one type; `\\,` in quotes is a comma that belongs to a value."""
 

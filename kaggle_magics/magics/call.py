@@ -139,7 +139,13 @@ class Call:
 
     def finding(self) -> dict[str, Any]:
         """The collection and the search options as keyword arguments of the session's calls."""
-        return {name: self.setting(name) for name in ("collection", "passages", "mode")}
+        chosen = {name: self.setting(name) for name in ("collection", "passages", "mode")}
+        conditions: dict[str, list[str]] = {}
+        for name, value in getattr(self.options, "where", None) or ():
+            conditions.setdefault(name, []).append(value)
+        others = ("weight", "fusion", "diversity", "neighbours", "reranker")
+        given = {name: getattr(self.options, name, None) for name in others} | {"where": conditions or None}
+        return chosen | {name: value for name, value in given.items() if value is not None}
 
     def prompt(self) -> Prompt:
         """The text with all that the line says about how to answer it (`options.prompting_options`)."""

@@ -102,6 +102,7 @@ _WORDS = {
     "template": ("auto", "none", *NAMED),
     "format": FORMATS,
     "mode": ("hybrid", "lexical", "dense"),
+    "fusion": ("min-max", "rrf"),
     "dtype": ("bfloat16", "float16", "float32"),
     "device": ("cpu", "cuda"),
     "quant": WORDS,
@@ -129,6 +130,16 @@ def _sources(session: Session, words: list[str]) -> Iterable[str]:
     return [facts.source for facts in collection.facts().sources] if collection else []
 
 
+def _conditions(session: Session, words: list[str]) -> Iterable[str]:
+    """Filters on the documents of the collection that the line names."""
+    name = next((words[at + 1] for at, word in enumerate(words[:-1]) if word in ("-c", "--collection")), "default")
+    collection = session.collections.get(name)
+    if collection is None:
+        return ["source=", "page="]
+    fields = (f"{field}=" for field in ("page", *collection.fields()) if not any(map(str.isspace, field)))
+    return [*fields, *(f"source={source}" for source in _sources(session, words) if not any(map(str.isspace, source)))]
+
+
 def _fields(session: Session, words: list[str]) -> Iterable[str]:
     """Fields of the saved prompt that the line uses."""
     name = next((words[at + 1] for at, word in enumerate(words[:-1]) if word == "--use"), None)
@@ -144,6 +155,7 @@ _SOURCES: dict[str, Callable[[Session, list[str]], Iterable[str]]] = {
     "loaded_or_reference": lambda session, words: [*session.loaded, *_references(session, words)],
     "collection": lambda session, words: list(session.collections),
     "source": _sources,
+    "where": _conditions,
     "thread": lambda session, words: list(session.threads),
     "saved": lambda session, words: list(session.prompts),
     "field": _fields,

@@ -6,7 +6,7 @@ import argparse
 
 from kaggle_magics.errors import OptionError
 from kaggle_magics.generation.answer import FORMATS
-from kaggle_magics.magics.arguments import Parser, assignment, number, one_of, variable, whole
+from kaggle_magics.magics.arguments import Parser, assignment, condition, number, one_of, share, variable, whole
 from kaggle_magics.models.fit.quants import checked
 
 
@@ -192,4 +192,29 @@ def search_options(parser: Parser) -> None:
         help="hybrid, dense (meaning) or lexical (words).",
         type=one_of("hybrid", "dense", "lexical"),
         complete="mode",
+    )
+    parser.option(
+        "--where",
+        help="Only passages whose source, page (3-5) or metadata is this; may be given again.",
+        type=condition,
+        repeat=True,
+        metavar="FIELD=VALUE",
+        complete="where",
+    )
+    parser.option(
+        "--weight", help="Share of meaning in a hybrid search, 0 to 1; learnt by default.", type=share, metavar="W"
+    )
+    parser.option(
+        "--fusion",
+        help="min-max (weighted scores, the default) or rrf (reciprocal ranks).",
+        type=one_of("min-max", "rrf"),
+        complete="fusion",
+    )
+    parser.option("--diversity", help="0 to 1: how much to avoid passages like others.", type=share, metavar="D")
+    parser.option("--neighbours", help="Passages before and after a hit to join to it.", type=whole, metavar="N")
+    parser.option(
+        "--reranker",
+        help="Cross-encoder that orders the best candidates anew: a folder, an attached or a cached one.",
+        metavar="REF",
+        complete="path",
     )

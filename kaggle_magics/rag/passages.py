@@ -78,9 +78,17 @@ class Passage:
 class Hit:
     """A passage found for a question. `rank` counts from 1; `scores` by name, larger is nearer.
 
-    "dense" is the cosine similarity, "lexical" the BM25 score (positive), "fused" what the rank was made of.
+    "dense" is the cosine similarity, "lexical" the BM25 score (0 where no word of the question stands), "fused" both of
+    them as one, "rerank" the cross-encoder's own score; the last one that is there made the rank.
     """
 
     passage: Passage
     rank: int
     scores: Mapping[str, float]
+    matches: tuple[tuple[int, int], ...] = ()
+    """Where in the passage's text words of the question stand, inflected ones too: `(start, end)` in order."""
+    also: tuple[str, ...] = ()
+    """Where else the same text stands."""
+    document_characters: int = 0
+    """Length of the document's text; 0 where it is not known."""
+    document_pages: int | None = None

@@ -17,7 +17,8 @@ class SearchingCalls(CollectionCalls):
     def search(self, question: str, *, collection: str = "default", **options: Any) -> list[Hit]:
         """The passages nearest to a question, best first.
 
-        `options`: `passages` (how many), `mode` ("hybrid", "dense", "lexical"), `where`, `fusion`; see
-        `kaggle_magics.rag.finding.options.SearchOptions`. Raises `OptionError` for a name or value that does not fit.
+        `options`: `passages` (how many), `mode` ("hybrid", "dense", "lexical"), `where`, `weight`, `fusion`,
+        `diversity`, `neighbours`, `reranker`; see `kaggle_magics.rag.finding.options.SearchOptions`. Raises
+        `OptionError` for a name or value that does not fit.
         """
         return self.collection(collection).search(not_empty(question, "question"), **options)

@@ -411,9 +411,8 @@ def test_killed_in_the_middle_it_goes_on_where_it_was(make: Make, tmp_path: Path
     report = collection.ingest({f"{n}.md": f"# H\n\nText {n}. " + "word " * 2000 for n in range(40)})
     assert report.count("unchanged") == kept and report.documents == 40
     ids = collection._records.passage_ids()
-    assert (
-        len(ids) == report.passages and len(collection.search("text", passages=1000, mode="dense")) == report.passages
-    )
+    # Its texts repeat, and a search shows each once: what the index holds is asked of itself.
+    assert len(ids) == report.passages and collection._opened_index().ids() == ids
     check_offsets(collection, "text")
 
 

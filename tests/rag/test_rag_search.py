@@ -8,8 +8,7 @@ import pytest
 
 from kaggle_magics.errors import CollectionError, OptionError
 from kaggle_magics.rag.collection import Collection
-from kaggle_magics.rag.finding.search import _min_max
-from kaggle_magics.rag.finding.words import lexical_query
+from kaggle_magics.rag.finding.fusion import min_max
 
 TEXTS = {
     "boats.md": "# Boats\n\nThe research vessel Sturla carries eleven people.\n",
@@ -39,9 +38,10 @@ def test_the_right_passage_comes_first_in_every_mode(filled: Collection, mode: s
 
 
 def test_hybrid_scores_are_the_mean_of_scaled_scores() -> None:
-    fused = _min_max({"a": 0.9, "b": 0.5, "c": 0.1}, {"b": 4.0, "c": 1.0})
+    fused = min_max({"a": 0.9, "b": 0.5, "c": 0.1}, {"b": 4.0, "c": 1.0}, 0.5)
     assert fused == {"a": 0.5, "b": pytest.approx(0.25 + 0.5), "c": pytest.approx(0.125)}
-    assert _min_max({"a": 0.3}, {}) == {"a": 0.5}
+    assert min_max({"a": 0.3}, {}, 0.5) == {"a": 0.5}
+    assert min_max({"a": 0.9, "b": 0.1}, {"b": 2.0}, 0.9) == {"a": 0.9, "b": pytest.approx(0.1)}
 
 
 def test_reciprocal_ranks_are_an_option(filled: Collection) -> None:
@@ -63,12 +63,6 @@ def test_context_words_are_found(make: Callable[..., Collection]) -> None:
 def test_any_text_is_a_question(filled: Collection, question: str) -> None:
     for mode in ("hybrid", "lexical"):
         assert isinstance(filled.search(question, mode=mode), list)
-
-
-def test_lexical_queries_hold_only_quoted_words() -> None:
-    assert lexical_query('Who "is" NEAR the boat OR ship*?') == '"near" OR "boat" OR "ship"'
-    assert lexical_query("who is it") == '"who" OR "is" OR "it"'
-    assert lexical_query("?!") is None
 
 
 @pytest.mark.parametrize("question", ["", "  \n", None, 3])
@@ -118,7 +112,8 @@ def test_filters_on_source_and_page(make: Callable[..., Collection]) -> None:
 
 def test_equal_scores_come_in_the_order_of_sources(make: Callable[..., Collection]) -> None:
     collection = make()
-    collection.ingest({f"{name}.txt": "The same words." for name in "dacb"})
+    marks = {"d": ".", "a": "!", "c": ";", "b": ":"}
+    collection.ingest({f"{name}.txt": f"The same words{mark}" for name, mark in marks.items()})
     for mode in ("hybrid", "dense", "lexical"):
         assert sources(collection.search("same words", mode=mode)) == ["a.txt", "b.txt", "c.txt", "d.txt"]
         assert sources(collection.search("same words", mode=mode, passages=2)) == ["a.txt", "b.txt"]

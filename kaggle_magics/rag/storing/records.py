@@ -6,6 +6,8 @@ as a data set and read where nothing can be written. SQLite 3.37 or newer.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +20,8 @@ from kaggle_magics.errors import CollectionError
 from kaggle_magics.rag.embedding.protocol import Vectors, unit
 from kaggle_magics.rag.passages import Passage, Place
 from kaggle_magics.rag.storing import schema
+from kaggle_magics.rag.storing.layout import Layout
+from kaggle_magics.rag.storing.lexical import LexicalIndex
 from kaggle_magics.rag.storing.transaction import Transaction
 from kaggle_magics.rag.storing.where import Where
 from kaggle_magics.rag.storing.writing import Change, NewDocument, State, remove, store
@@ -59,12 +63,14 @@ class Records:
             self._connection.execute(f"PRAGMA synchronous = {'OFF' if temporary else 'FULL'}")
             self._connection.execute("PRAGMA journal_mode = TRUNCATE")
             schema.prepare(self._connection)
+            self.lexical = LexicalIndex(self._connection)
         except sqlite3.Error as error:
             raise CollectionError(
                 f"The collection's records in {path} cannot be opened ({error}).", "Name another folder with --path."
             ) from error
 
     def close(self) -> None:
+        self.lexical.stemmer.close()
         self._connection.close()
 
     # Facts
@@ -212,18 +218,29 @@ class Records:
             self._connection.execute("UPDATE passages SET vector = NULL")
         self._changes += 1
 
-    def lexical_search(self, query: str, limit: int, where: Where | None = None) -> list[tuple[str, float]]:
-        """`(id, BM25)` of the best passages for an FTS5 query, larger is better; ties in the order of ingestion."""
-        conditions, values = _conditions(where)
-        within = "passages p JOIN documents d ON d.id = p.document_id WHERE 1"
-        among = f" AND lexical.rowid IN (SELECT p.number FROM {within}{conditions})" if conditions else ""
-        # Only the best are looked up in the tables: a frequent word stands in a large part of all passages.
-        statement = (
-            "SELECT p.id, best.score FROM (SELECT rowid AS number, -bm25(lexical, 1.0, 0.5) AS score FROM lexical "
-            f"WHERE lexical MATCH ?{among} ORDER BY score DESC, rowid LIMIT ?) best "
-            "JOIN passages p ON p.number = best.number ORDER BY best.score DESC, p.number"
-        )
-        return self._connection.execute(statement, (query, *values, limit)).fetchall()
+    def layout(self) -> Layout:
+        """Every passage in numbers; kept until something is stored or removed."""
+        return self.lexical.layout(self._changes)
+
+    def documents_of(self, ids: Iterable[str]) -> dict[str, tuple[int, int | None]]:
+        """Characters and pages of the documents with these ids."""
+        found: dict[str, tuple[int, int | None]] = {}
+        for some in _batches(list(ids)):
+            query = f"SELECT id, characters, pages FROM documents WHERE id IN ({_marks(some)})"
+            found.update((key, (characters, pages)) for key, characters, pages in self._connection.execute(query, some))
+        return found
+
+    def metadata(self) -> dict[str, dict[str, Any]]:
+        """What each source's file says of itself, by source."""
+        query = "SELECT source, metadata FROM documents ORDER BY source"
+        return {source: json.loads(metadata) for source, metadata in self._connection.execute(query)}
+
+    def fingerprint(self) -> str:
+        """Names what is stored: another one whenever a document came, went or changed."""
+        digest = hashlib.blake2b(digest_size=10)
+        for row in self._connection.execute("SELECT id FROM documents ORDER BY id"):
+            digest.update(row[0].encode())
+        return digest.hexdigest()
 
     def _transaction(self) -> Transaction:
         return Transaction(self._connection)

@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from kaggle_magics.errors import CollectionError
 from kaggle_magics.rag.storing.identity import digest_of, embedded_text
+from kaggle_magics.rag.storing.segments import index_terms
 
 VERSION = 2
 
-_TABLES = """
+# Marks belong to words here: unicode61 takes the vowels and tones of Thai for separators. index_terms is a function of
+# ours. Its table keeps no text: what is taken out is made again from the passage.
+_SEGMENTS = """
+CREATE VIRTUAL TABLE segments USING fts5 (
+    terms, content = '', tokenize = "porter unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'"
+);
+CREATE TRIGGER passages_added AFTER INSERT ON passages BEGIN
+    INSERT INTO lexical (rowid, text, context) VALUES (new.number, new.text, new.context);
+    INSERT INTO segments (rowid, terms) VALUES (new.number, index_terms(new.context || char(10) || new.text));
+END;
+CREATE TRIGGER passages_removed AFTER DELETE ON passages BEGIN
+    INSERT INTO lexical (lexical, rowid, text, context) VALUES ('delete', old.number, old.text, old.context);
+    INSERT INTO segments (segments, rowid, terms)
+    VALUES ('delete', old.number, index_terms(old.context || char(10) || old.text));
+END;
+"""
+
+_TABLES = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE documents (
     id TEXT PRIMARY KEY,
@@ -20,7 +38,7 @@ CREATE TABLE documents (
     splitter TEXT NOT NULL,        -- names how the file became passages: splitter and read options
     pages INTEGER,
     recognised INTEGER NOT NULL DEFAULT 0, -- pages read by OCR or from speech
-    metadata TEXT NOT NULL DEFAULT '{}',   -- JSON
+    metadata TEXT NOT NULL DEFAULT '{{}}', -- JSON
     signature TEXT NOT NULL DEFAULT '',    -- of the file on disk when it was read; '' where it proves nothing
     characters INTEGER NOT NULL DEFAULT 0,
     passages INTEGER NOT NULL DEFAULT 0,
@@ -52,12 +70,7 @@ CREATE INDEX passages_digest ON passages (digest);
 CREATE VIRTUAL TABLE lexical USING fts5 (
     text, context, content = 'passages', content_rowid = 'number', tokenize = 'porter unicode61 remove_diacritics 2'
 );
-CREATE TRIGGER passages_added AFTER INSERT ON passages BEGIN
-    INSERT INTO lexical (rowid, text, context) VALUES (new.number, new.text, new.context);
-END;
-CREATE TRIGGER passages_removed AFTER DELETE ON passages BEGIN
-    INSERT INTO lexical (lexical, rowid, text, context) VALUES ('delete', old.number, old.text, old.context);
-END;
+{_SEGMENTS}
 """
 
 
@@ -78,6 +91,23 @@ def _from_1(connection: sqlite3.Connection) -> None:
     connection.create_function("digest_of", 2, lambda text, context: digest_of(embedded_text(text, context)))
     connection.execute("UPDATE passages SET digest = digest_of(text, context)")
     connection.execute("CREATE INDEX passages_digest ON passages (digest)")
+    for trigger in ("passages_added", "passages_removed"):
+        connection.execute(f"DROP TRIGGER {trigger}")
+    for statement in _statements(_SEGMENTS):
+        connection.execute(statement)
+    connection.execute(
+        "INSERT INTO segments (rowid, terms) SELECT number, index_terms(context || char(10) || text) FROM passages"
+    )
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The statements of a script one by one: `executescript` would end the transaction that they stand in."""
+    waiting = ""
+    for line in script.splitlines(keepends=True):
+        waiting += line
+        if sqlite3.complete_statement(waiting):
+            yield waiting
+            waiting = ""
 
 
 MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _from_1}
@@ -86,6 +116,7 @@ MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _from_1}
 
 def prepare(connection: sqlite3.Connection) -> None:
     """Create the tables in a new file, migrate an older one. Raises `CollectionError` for one from a newer release."""
+    connection.create_function("index_terms", 1, index_terms, deterministic=True)
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version == 0:
         connection.executescript(f"BEGIN;{_TABLES}PRAGMA user_version = {VERSION};COMMIT;")

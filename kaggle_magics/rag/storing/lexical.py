@@ -1,0 +1,117 @@
+"""The lexical index as it is stored: which terms a text has, and where a term stands. SQLite FTS5 keeps both.
+
+Words are Porter's stems (`lexical`); beside them stands what no tokenizer of words segments (`segments`). Scores are
+not made here: FTS5's own bm25() weighs all matching rows one by one, with fixed constants, without their neighbours.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+import numpy as np
+
+from kaggle_magics.rag.storing.layout import Integers, Layout, read_layout
+
+_TEMPORARY = """
+CREATE VIRTUAL TABLE IF NOT EXISTS temp.lexical_terms USING fts5vocab ('main', 'lexical', 'instance');
+CREATE VIRTUAL TABLE IF NOT EXISTS temp.segment_terms USING fts5vocab ('main', 'segments', 'instance');
+CREATE VIRTUAL TABLE IF NOT EXISTS temp.lexical_rows USING fts5vocab ('main', 'lexical', 'row');
+"""
+_STEMMER = """
+CREATE VIRTUAL TABLE words USING fts5 (text, tokenize = 'porter unicode61 remove_diacritics 2');
+CREATE VIRTUAL TABLE stems USING fts5vocab ('words', 'instance');
+"""
+_REMEMBERED = 50_000
+_SCANNED = 20_000
+"""Passages up to which all words of the index are looked through for a part."""
+
+
+class Stemmer:
+    """The stems that FTS5 makes of words, by FTS5 itself, so that a question meets its index."""
+
+    def __init__(self) -> None:
+        self._connection = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
+        self._connection.executescript(_STEMMER)
+        self._known: dict[str, tuple[str, ...]] = {}
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def stems(self, words: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        """Each word's terms: mostly one, none for what is no word."""
+        wanted = dict.fromkeys(words)
+        missing = [word for word in wanted if word not in self._known]
+        if missing:
+            if len(self._known) + len(missing) > _REMEMBERED:
+                self._known.clear()
+                missing = list(wanted)
+            found: dict[int, list[str]] = {}
+            self._connection.execute("BEGIN")
+            try:
+                rows = ((number, word.encode("utf-8", "replace").decode()) for number, word in enumerate(missing))
+                self._connection.executemany("INSERT INTO words (rowid, text) VALUES (?, ?)", rows)
+                for number, term in self._connection.execute('SELECT doc, term FROM stems ORDER BY doc, "offset"'):
+                    found.setdefault(number, []).append(term)
+            finally:
+                self._connection.execute("ROLLBACK")
+            self._known.update((word, tuple(found.get(number, ()))) for number, word in enumerate(missing))
+        return {word: self._known[word] for word in wanted}
+
+
+class LexicalIndex:
+    """Reads the lexical tables of one open `records.sqlite`."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._ready = False
+        self._layout: Layout | None = None
+        self._changes = -1
+        self.stemmer = Stemmer()
+
+    def layout(self, changes: int) -> Layout:
+        """The passages, read again when `changes` is another one than the last time."""
+        if self._layout is None or self._changes != changes:
+            self._layout, self._changes = read_layout(self._connection), changes
+        return self._layout
+
+    def postings(self, term: str, layout: Layout) -> tuple[Integers, Integers]:
+        """Positions in `layout` of the passages with a term, in order, and how often it stands in each."""
+        self._prepare()
+        numbers: list[Integers] = []
+        for table in ("lexical_terms", "segment_terms"):
+            # One text for all rows: a row each would cost a Python object a passage.
+            query = f"SELECT group_concat(doc) FROM temp.{table} WHERE term = ?"
+            joined = self._connection.execute(query, (term,)).fetchone()[0]
+            if joined:
+                numbers.append(np.fromstring(joined, dtype=np.int64, sep=","))
+        if not numbers:
+            empty = np.zeros(0, np.int64)
+            return empty, empty
+        positions = layout.position_of_number[np.concatenate(numbers)]
+        return np.unique(positions, return_counts=True)
+
+    def beginning_with(self, prefix: str, most: int) -> list[str]:
+        """Words of the index that begin with `prefix`, those in most passages first."""
+        self._prepare()
+        # The last code point follows every other one.
+        query = "SELECT term FROM temp.lexical_rows WHERE term > ? AND term < ? ORDER BY doc DESC, term LIMIT ?"
+        return [row[0] for row in self._connection.execute(query, (prefix, prefix + "\U0010ffff", most))]
+
+    def holding(self, part: str, most: int) -> list[str]:
+        """Words of the index that hold `part`; none in a large index, where reading all words takes too long."""
+        if self._layout is None or len(self._layout) > _SCANNED:
+            return []
+        query = "SELECT term FROM temp.lexical_rows WHERE instr(term, ?) ORDER BY doc DESC, term LIMIT ?"
+        return [row[0] for row in self._connection.execute(query, (part, most))]
+
+    def knows(self, term: str) -> bool:
+        """Whether any passage holds a word with this stem."""
+        self._prepare()
+        query = "SELECT EXISTS (SELECT 1 FROM temp.lexical_rows WHERE term = ?)"
+        return bool(self._connection.execute(query, (term,)).fetchone()[0])
+
+    def _prepare(self) -> None:
+        if not self._ready:
+            self._connection.executescript(_TEMPORARY)
+            self._ready = True

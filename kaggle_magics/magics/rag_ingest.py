@@ -9,6 +9,7 @@ from kaggle_magics.display.stream import open_show
 from kaggle_magics.magics.arguments import Parser, whole
 from kaggle_magics.magics.call import Call
 from kaggle_magics.magics.command import command
+from kaggle_magics.magics.ingest_paths import named_things
 from kaggle_magics.magics.options import collection_option, embedder_option, output_option
 
 if TYPE_CHECKING:
@@ -17,7 +18,13 @@ if TYPE_CHECKING:
 
 
 def _options(parser: Parser) -> None:
-    parser.argument("PATH", "Files, folders or globs.", dest="paths", nargs="+", complete="path")
+    parser.argument(
+        "PATH",
+        "Files, folders, globs, or variables of the notebook: texts, a DataFrame, documents.",
+        dest="paths",
+        nargs="+",
+        complete="path",
+    )
     collection_option(parser)
     parser.option(
         "--path",
@@ -27,6 +34,8 @@ def _options(parser: Parser) -> None:
     )
     parser.option("--chunk-size", help="Longest passage, in characters.", type=whole, metavar="N")
     parser.option("--chunk-overlap", help="Characters that two neighbours share.", type=whole, metavar="N")
+    parser.option("--text", help="Of a table: the column that holds texts; each row is a document.", metavar="COLUMN")
+    parser.option("--id", help="With --text: the column that tells rows apart.", metavar="COLUMN")
     embedder_option(parser)
     parser.switch("--reembed", help="With --embedder: give up the vectors of another model and make all anew.")
     parser.option("--store", help="Vector index: chroma or numpy; by default the best one installed.", complete="store")
@@ -39,12 +48,14 @@ def _options(parser: Parser) -> None:
     options=_options,
     examples=(
         "%rag_ingest handbook/",
+        "%rag_ingest reviews --text body --id review_id",
         "%rag_ingest report.pdf notes/*.md -c reports --path /kaggle/working/reports --chunk-size 1000",
     ),
 )
 def rag_ingest(call: Call) -> IngestReport:
     options = call.options
     name = call.setting("collection")
+    paths = named_things(call, options.paths)
     with open_show(call.shell) as output:
         output.begin(f"Reading into {name}")
 
@@ -53,11 +64,13 @@ def rag_ingest(call: Call) -> IngestReport:
             output.progress(f"Reading into {name}: {now.done} of {now.total}, {now.source}{embedding}")
 
         report = call.session.ingest(
-            options.paths,
+            paths,
             collection=name,
             path=options.path,
             chunk_size=options.chunk_size,
             chunk_overlap=options.chunk_overlap,
+            text=options.text,
+            id=options.id,
             embedder=call.embedder(),
             store=options.store,
             prune=options.prune,

@@ -35,13 +35,19 @@ class CollectionCalls(GeneratingCalls):
         chunk_size: int | None = None,
         chunk_overlap: int | None = None,
         language: str | None = None,
+        text: str | None = None,
+        id: str | None = None,
         embedder: Any = None,
         store: str | None = None,
         prune: bool = False,
         reembed: bool = False,
         on_progress: Callable[..., None] | None = None,
     ) -> IngestReport:
-        """Read documents into a collection: files, folders, globs, a `{name: text}` mapping, or LangChain documents.
+        """Read documents into a collection: files, folders, globs, texts, tables, or LangChain documents.
+
+        Texts are a list, or a `{name: text}` mapping; a DataFrame is one document, or with `text`, the column that
+        holds the texts, a document for each row: `id` names the column that tells rows apart, the others become
+        metadata.
 
         Running it again on the same files embeds nothing. `path` is the folder that keeps the collection; without it
         the collection is temporary. `chunk_size` and `chunk_overlap` are in characters. `prune` removes from the
@@ -49,6 +55,10 @@ class CollectionCalls(GeneratingCalls):
         address, a LangChain `Embeddings` object or a function from texts to vectors; with `reembed` it replaces the one
         that made the vectors that are there.
         """
+        if text is not None:
+            from kaggle_magics.rag.sources import row_texts
+
+            paths = row_texts(paths, text, id)
         target = self._shelf.get_or_open(path, name=collection, embedder=embedder, store=store, reembed=reembed)
         return target.ingest(
             paths,

@@ -150,11 +150,7 @@ class Page(HTMLParser):
             if tag == "tr":
                 self._tables[-1].rows.append([])
             else:
-                span = [
-                    int(given.get(name, "1")) if given.get(name, "1").isdigit() else 1
-                    for name in ("colspan", "rowspan")
-                ]
-                self._tables[-1].open = TableCell(tag, *span)
+                self._tables[-1].open = TableCell(tag, _span(given, "colspan"), _span(given, "rowspan"))
                 self._flows.append(Flow())
         elif tag in ("ul", "ol", "menu"):
             start = given.get("start", "1")
@@ -232,3 +228,8 @@ class Page(HTMLParser):
     def _end_table(self) -> None:
         self._end_cell()
         self._flow.blocks += self._tables.pop().blocks()
+
+
+def _span(given: dict[str, str], name: str) -> int:
+    text = given.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() else 1

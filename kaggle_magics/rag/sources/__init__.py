@@ -8,18 +8,21 @@ from typing import Any
 
 from kaggle_magics.errors import OptionError
 from kaggle_magics.rag.sources.files import missing_hint, path_sources
+from kaggle_magics.rag.sources.frames import RowTexts, is_table, row_texts, unnamed_table
 from kaggle_magics.rag.sources.members import Opened
-from kaggle_magics.rag.sources.objects import document_sources, text_source
+from kaggle_magics.rag.sources.objects import document_sources, is_text, object_sources, unnamed_text
 from kaggle_magics.rag.sources.source import Source
 
-__all__ = ["Source", "find_sources", "missing_hint"]
+__all__ = ["RowTexts", "Source", "find_sources", "missing_hint", "row_texts"]
 
 
 def find_sources(paths: Any) -> Iterator[Source]:
     """Every source that `paths` means, each uri once, files of a folder in the order of their names.
 
-    `paths`: a path or pattern, a dict of name -> text, a document (an object with `page_content` and `metadata`), or a
-    list of any of those. A path that does not exist is a source whose `load` raises `FileNotFoundError`.
+    `paths`: a path or pattern, a text of several lines, a dict of name -> text (or bytes, texts, a table, documents), a
+    document (an object with `page_content` and `metadata`), a DataFrame, `RowTexts`, or a list of any of those, in
+    which a string is a text when it reads like one (`is_text`). A path that does not exist is a source whose `load`
+    raises `FileNotFoundError`.
     Raises `OptionError` for anything else and for nothing at all.
     """
     seen: set[str] = set()
@@ -32,12 +35,22 @@ def find_sources(paths: Any) -> Iterator[Source]:
 def _expand(paths: Any, opened: Opened) -> Iterator[Source]:
     if isinstance(paths, str | os.PathLike):
         text = os.fspath(paths)
+        if isinstance(text, str) and "\n" in text.strip():
+            yield unnamed_text(text)
+            return
         if not isinstance(text, str) or not text.strip():
             raise OptionError("There is no path to read.", "Name a file, a folder or a pattern such as docs/*.md.")
         yield from path_sources(text, opened)
     elif isinstance(paths, Mapping):
         for name, content in paths.items():
-            yield text_source(str(name), content)
+            if isinstance(content, os.PathLike):
+                yield from _expand(content, opened)
+            else:
+                yield from object_sources(str(name), content)
+    elif isinstance(paths, RowTexts):
+        yield from paths.sources()
+    elif is_table(paths):
+        yield unnamed_table(paths)
     elif hasattr(paths, "page_content"):
         yield from document_sources([paths])
     elif isinstance(paths, Iterable) and not isinstance(paths, bytes):
@@ -47,10 +60,12 @@ def _expand(paths: Any, opened: Opened) -> Iterator[Source]:
         documents = [item for item in items if hasattr(item, "page_content")]
         yield from document_sources(documents)
         for item in items:
-            if not hasattr(item, "page_content"):
+            if isinstance(item, str) and is_text(item):
+                yield unnamed_text(item)
+            elif not hasattr(item, "page_content"):
                 yield from _expand(item, opened)
     else:
         raise OptionError(
             f"A {type(paths).__name__} cannot be read.",
-            "Give a path, a list of paths, a dict of name -> text, or documents.",
+            "Give a path, a list of paths or texts, a dict of name -> text, a DataFrame, or documents.",
         )

@@ -106,7 +106,7 @@ _WORDS = {
     "dtype": ("bfloat16", "float16", "float32"),
     "device": ("cpu", "cuda"),
     "quant": WORDS,
-    "store": ("chroma", "numpy"),
+    "store": ("chroma", "chroma-memory", "faiss", "numpy"),
     "action": ("doctor",),
     "gguf_type": ("bf16", "f16", "q2_k", "q3_k_m", "q4_0", "q4_k_m", "q5_k_m", "q6_k", "q8_0"),
     "kind": get_args(Kind),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
+from typing import Any
 
 from kaggle_magics.errors import OptionError
 from kaggle_magics.generation.answer import FORMATS
@@ -168,6 +170,26 @@ def structure_options(parser: Parser) -> None:
     parser.option("--choices", help="The answer is one of these texts, or of a list of this name.", metavar="A,B,C")
     parser.option("--regex", help="The answer is text that this regular expression matches.", metavar="R")
     parser.switch("--constrain-only", help="Do not tell the model about the form of its answer in the prompt.")
+
+
+def store_option(parser: Parser) -> None:
+    """Which vector index: `typed_store` reads it."""
+    parser.option(
+        "--store",
+        help="Vector index: numpy (exact), faiss, chroma, chroma-memory, the address of a Chroma server, or the name "
+        "of a variable with a LangChain vector store; by default what the collection had, or the best installed.",
+        metavar="STORE",
+        complete="store",
+    )
+
+
+def typed_store(text: str | None, names: Mapping[str, Any]) -> Any:
+    """What `--store` says: a variable of the notebook where there is one of that name and no index is called so."""
+    from kaggle_magics.rag.vectors import NAMES
+
+    if text is None or text in NAMES or text not in names or isinstance(names[text], str):
+        return text
+    return names[text]
 
 
 def collection_option(parser: Parser) -> None:

@@ -10,7 +10,7 @@ from kaggle_magics.magics.arguments import Parser, whole
 from kaggle_magics.magics.call import Call
 from kaggle_magics.magics.command import command
 from kaggle_magics.magics.ingest_paths import named_things
-from kaggle_magics.magics.options import collection_option, embedder_option, output_option
+from kaggle_magics.magics.options import collection_option, embedder_option, output_option, store_option, typed_store
 
 if TYPE_CHECKING:
     from kaggle_magics.rag.ingesting.progress import IngestProgress
@@ -38,7 +38,7 @@ def _options(parser: Parser) -> None:
     parser.option("--id", help="With --text: the column that tells rows apart.", metavar="COLUMN")
     embedder_option(parser)
     parser.switch("--reembed", help="With --embedder: give up the vectors of another model and make all anew.")
-    parser.option("--store", help="Vector index: chroma or numpy; by default the best one installed.", complete="store")
+    store_option(parser)
     parser.switch("--prune", help="Remove from the collection what these paths cover and is no longer there.")
     output_option(parser)
 
@@ -72,7 +72,7 @@ def rag_ingest(call: Call) -> IngestReport:
             text=options.text,
             id=options.id,
             embedder=call.embedder(),
-            store=options.store,
+            store=typed_store(options.store, call.names),
             prune=options.prune,
             reembed=options.reembed,
             on_progress=on_progress,

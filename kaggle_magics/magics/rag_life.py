@@ -10,7 +10,7 @@ from kaggle_magics.errors import CollectionError, OptionError
 from kaggle_magics.magics.arguments import Parser
 from kaggle_magics.magics.call import Call
 from kaggle_magics.magics.command import command
-from kaggle_magics.magics.options import collection_option, embedder_option, output_option
+from kaggle_magics.magics.options import collection_option, embedder_option, output_option, store_option, typed_store
 
 if TYPE_CHECKING:
     from kaggle_magics.rag.collection import CollectionFacts
@@ -39,12 +39,13 @@ def _open_options(parser: Parser) -> None:
     parser.argument("DIR", "Folder that a collection was kept in.", complete="path")
     collection_option(parser)
     embedder_option(parser)
+    store_option(parser)
 
 
 @command(
     "Open a collection that %rag_ingest --path has kept.",
     options=_open_options,
-    examples=("%rag_open /kaggle/working/reports", "%rag_open /kaggle/input/handbook -c handbook"),
+    examples=("%rag_open /kaggle/working/reports", "%rag_open /kaggle/input/handbook -c handbook --store faiss"),
 )
 def rag_open(call: Call) -> Collections:
     from kaggle_magics.rag.storing.records import FILE
@@ -52,7 +53,8 @@ def rag_open(call: Call) -> Collections:
     folder, name = Path(call.options.dir).expanduser(), call.setting("collection")
     if not (folder / FILE).is_file():
         raise CollectionError(f"{folder} holds no collection.", f"Make one with: %rag_ingest PATH --path {folder}")
-    opened = call.session.open_collection(folder, collection=name, embedder=call.embedder())
+    store = typed_store(call.options.store, call.names)
+    opened = call.session.open_collection(folder, collection=name, embedder=call.embedder(), store=store)
     return Collections({name: opened.facts()}, detailed=True)
 
 

@@ -23,6 +23,7 @@ _MODULES = (
     "llm_verify",
     "rag_search",
     "rag_life",
+    "rag_move",
     "rag_eval",
     "overview",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,22 +35,53 @@ class Shelf:
         *,
         name: str = "default",
         embedder: Any = None,
-        store: str | None = None,
+        store: Any = None,
+        contents: Path | None = None,
     ) -> Collection:
-        """Open (or begin) a collection in the folder `path`, or a temporary one; it replaces one of the same name."""
+        """Open (or begin) a collection in the folder `path`, or a temporary one; it replaces one of the same name.
+
+        `contents` is a file of records that a new folder begins with. Raises `CollectionError` when the folder is in
+        use, here under another name or by another process.
+        """
         # Only here: it brings SQLite and more, which %load_ext must not wait for.
         from kaggle_magics.rag.collection import Collection
 
         folder = Path(path).expanduser().resolve() if path is not None else None
-        before = self.collections.get(name)
-        if before is not None and before.path == folder:
+        held = next((each for each in self.collections.values() if folder is not None and each.source == folder), None)
+        if held is not None and held.name != name:
+            raise CollectionError(
+                f"The collection in {folder} is open here as {held.name!r}.",
+                f"Use it under that name, or close it first: %rag_forget --all -c {held.name}",
+            )
+        if held is not None:
             # A folder is open only once; what is in it stays.
             self.collections.pop(name).close()
-        opened = Collection(folder, name=name, embedder=embedder, store=store)
+        opened = Collection(folder, name=name, embedder=embedder, store=store, contents=contents)
         if name in self.collections:
             self.collections.pop(name).close()
         self.collections[name] = opened
         return opened
+
+    def bring_in(
+        self,
+        file: str | PathLike[str],
+        path: str | PathLike[str] | None,
+        *,
+        name: str = "default",
+        embedder: Any = None,
+        store: Any = None,
+    ) -> Collection:
+        """An exported collection, in the folder `path` or in a temporary one. `OptionError` when `name` is taken."""
+        from kaggle_magics.rag.moving.importing import unpack
+
+        if name in self.collections:
+            raise OptionError(
+                f"A collection {name!r} is open.",
+                f"Give another --collection name, or close it first: %rag_forget --all -c {name}",
+            )
+        with tempfile.TemporaryDirectory(prefix="kaggle_magics-import-") as folder:
+            contents = unpack(Path(file), Path(folder))
+            return self.open(path, name=name, embedder=embedder, store=store, contents=contents)
 
     def get_or_open(
         self,
@@ -57,7 +89,7 @@ class Shelf:
         *,
         name: str = "default",
         embedder: Any = None,
-        store: str | None = None,
+        store: Any = None,
         reembed: bool = False,
     ) -> Collection:
         """The open collection of that name, else a new one. `OptionError` when it is open in another folder.
@@ -70,12 +102,14 @@ class Shelf:
             # Replacing needs an open collection: opening with another embedder is refused.
             found = self.open(path, name=name, embedder=None if reembed else embedder, store=store)
             embedder = embedder if reembed else None
-        if path is not None and found.path != Path(path).expanduser().resolve():
+        if path is not None and found.source != Path(path).expanduser().resolve():
             raise OptionError(
-                f"Collection {name!r} lies in {found.path}, not in {path}.", "Give another --collection name for it."
+                f"Collection {name!r} lies in {found.source}, not in {path}.", "Give another --collection name for it."
             )
         if embedder is not None or reembed:
             found.use_embedder(embedder, reembed=reembed)
+        if store is not None:
+            found.use_store(store)
         return found
 
     def close(self, name: str | None = None) -> None:

@@ -12,6 +12,7 @@ from kaggle_magics.session.generating import GeneratingCalls
 if TYPE_CHECKING:
     from kaggle_magics.rag.collection import Collection
     from kaggle_magics.rag.ingesting.report import IngestReport
+    from kaggle_magics.rag.moving.exporting import Exported
 
 
 class CollectionCalls(GeneratingCalls):
@@ -38,7 +39,7 @@ class CollectionCalls(GeneratingCalls):
         text: str | None = None,
         id: str | None = None,
         embedder: Any = None,
-        store: str | None = None,
+        store: Any = None,
         prune: bool = False,
         reembed: bool = False,
         on_progress: Callable[..., None] | None = None,
@@ -53,7 +54,8 @@ class CollectionCalls(GeneratingCalls):
         the collection is temporary. `chunk_size` and `chunk_overlap` are in characters. `prune` removes from the
         collection what the paths cover and is no longer there. `embedder` is a model's name or path, an `openai:`
         address, a LangChain `Embeddings` object or a function from texts to vectors; with `reembed` it replaces the one
-        that made the vectors that are there.
+        that made the vectors that are there. `store` is the name of a vector index, the address of a Chroma server
+        or a LangChain `VectorStore`.
         """
         if text is not None:
             from kaggle_magics.rag.sources import row_texts
@@ -75,10 +77,37 @@ class CollectionCalls(GeneratingCalls):
         *,
         collection: str = "default",
         embedder: Any = None,
-        store: str | None = None,
+        store: Any = None,
     ) -> Collection:
         """Open (or begin) a collection in the folder `path`, or a temporary one; it replaces one of the same name."""
         return self._shelf.open(path, name=collection, embedder=embedder, store=store)
+
+    def export_collection(
+        self,
+        file: str | PathLike[str] | None = None,
+        *,
+        collection: str = "default",
+        store: Any = None,
+        overwrite: bool = False,
+    ) -> Exported:
+        """Write a collection into one file, or its passages into a LangChain `VectorStore`; see `Collection.export`."""
+        return self.collection(collection).export(file, store=store, overwrite=overwrite)
+
+    def import_collection(
+        self,
+        file: str | PathLike[str],
+        *,
+        collection: str = "default",
+        path: str | PathLike[str] | None = None,
+        embedder: Any = None,
+        store: Any = None,
+    ) -> Collection:
+        """Open a collection from a file that `export_collection` wrote, kept in the folder `path` or temporary.
+
+        Raises `CollectionError` for a file that is damaged, no export, or of a newer release, and for a folder that
+        holds a collection already; `OptionError` when one of that name is open.
+        """
+        return self._shelf.bring_in(file, path, name=collection, embedder=embedder, store=store)
 
     def collection(self, name: str = "default") -> Collection:
         """The open collection of that name; `CollectionError` where there is none."""

@@ -30,7 +30,7 @@ def offered(shell: Any, line: str) -> list[str]:
         ("%llm_use ", ["scripted"]),
         ("%llm_load --dtype fl", ["float16", "float32"]),
         ("%kaggle_magics d", ["doctor"]),
-        ("%rag_ingest x --store c", ["chroma"]),
+        ("%rag_ingest x --store c", ["chroma", "chroma-memory"]),
     ],
 )
 def test_options_and_values(shell: Any, script: Any, line: str, expected: list[str]) -> None:

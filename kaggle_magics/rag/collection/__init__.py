@@ -6,6 +6,7 @@ import os
 
 from kaggle_magics.rag.collection.facts import CollectionFacts
 from kaggle_magics.rag.collection.ingesting import IngestingPart
+from kaggle_magics.rag.collection.moving import MovingPart
 from kaggle_magics.rag.collection.reading import ReadingPart
 from kaggle_magics.rag.collection.searching import SearchingPart
 from kaggle_magics.rag.finding.where import match_sources
@@ -14,7 +15,7 @@ from kaggle_magics.rag.storing.writing import Change
 __all__ = ["Collection", "CollectionFacts"]
 
 
-class Collection(IngestingPart, SearchingPart, ReadingPart):
+class Collection(MovingPart, IngestingPart, SearchingPart, ReadingPart):
     """Documents under one name. `path` None is a temporary folder that goes when the collection is closed.
 
     `embedder` is a name, a model folder or an `Embedder`; None takes the one the collection was made with, else the
@@ -50,6 +51,7 @@ class Collection(IngestingPart, SearchingPart, ReadingPart):
         Raises `CollectionError` when nothing bears that name.
         """
         with self._working():
+            self._make_writable()
             known = {facts.source: facts.uri for facts in self._records.sources()}
             by_uri = {uri: label for label, uri in known.items()}
             absolute = os.path.abspath(os.path.expanduser(str(source)))

@@ -43,6 +43,7 @@ class IngestingPart(OpenedFolder):
         splitter = make_splitter(chunk_size, chunk_overlap, self.embedder)
         with self._working(), contextlib.closing(EmbeddingCache()) as cache:
             begin = time.perf_counter()
+            self._make_writable()
             embedder, options = self._remembered_embedder(), ReadOptions(language)
             run = Ingestion(self._records, splitter, embedder, cache, on_progress, options, prune, self._follow)
             try:

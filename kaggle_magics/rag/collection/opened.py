@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import sqlite3
-import tempfile
 import threading
 import weakref
 from collections.abc import Iterator
@@ -14,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from kaggle_magics.errors import CollectionError
+from kaggle_magics.rag.collection.folder import copy_records, take_folder
 from kaggle_magics.rag.embedding.choice import choose_embedder, remember_embedder, replace_embedder
 from kaggle_magics.rag.embedding.protocol import Embedder
-from kaggle_magics.rag.storing.locking import FolderLock
 from kaggle_magics.rag.storing.records import FILE, Records
 from kaggle_magics.rag.storing.writing import Change
-from kaggle_magics.rag.vectors import Store, VectorIndex, choose_store, open_index, synchronise
+from kaggle_magics.rag.vectors import Store, VectorIndex, choose_store, discard_others, open_index, synchronise
 
 
 class OpenedFolder:
@@ -32,6 +30,7 @@ class OpenedFolder:
         name: str,
         embedder: Any = None,
         store: Any = None,
+        contents: Path | None = None,
     ) -> None:
         self.name = name
         self._store: Store = choose_store(store)
@@ -43,19 +42,27 @@ class OpenedFolder:
         self._indexed = -1
         # What `Records.changes` was when the index was brought up to the records.
         self._closing = contextlib.ExitStack()
-        self.temporary = path is None
+        folder = None
         try:
-            self.path = self._take_folder(path)
-            self._records = Records(self.path / FILE, temporary=self.temporary)
-            self._closing.callback(self._records.close)
+            folder = take_folder(path, self._closing, contents)
+            self.path, self.temporary = folder.path, folder.temporary
+            self.source = Path(path).expanduser().resolve() if path is not None else self.path
+            self._warnings += [folder.warning] if folder.warning else []
+            self._records = self._opened_records(folder.records)
+            self._take_store(store)
             chosen = choose_embedder(self._records, embedder, name)
             self.embedder = chosen.embedder
             self._no_embedder = chosen.warning
         except BaseException:
+            if folder is not None and contents is not None:
+                folder.records.unlink(missing_ok=True)
             self._closing.close()
             raise
         # The temporary folder and the lock go even when nobody calls close.
         self._finalizer = weakref.finalize(self, self._closing.close)
+
+    source: Path
+    """The folder that was opened; `path` is another one where that is read-only."""
 
     def close(self) -> None:
         """Let go of the folder, and remove it when it is temporary. Closing twice is harmless."""
@@ -65,6 +72,22 @@ class OpenedFolder:
     @property
     def closed(self) -> bool:
         return not self._finalizer.alive
+
+    @property
+    def store(self) -> str:
+        """What the vector index is called."""
+        return self._store.name
+
+    def use_store(self, store: Any) -> None:
+        """Use another vector index from now on; it is filled from the records when it is next needed.
+
+        Raises `OptionError` for one that does not exist.
+        """
+        with self._working():
+            chosen = choose_store(store)
+            if chosen != self._store:
+                self._close_index()
+                self._take_store(chosen)
 
     @contextlib.contextmanager
     def _working(self) -> Iterator[None]:
@@ -82,38 +105,33 @@ class OpenedFolder:
                     "Nothing that was stored is lost; free some space or name another folder with --path.",
                 ) from error
 
-    def _take_folder(self, path: str | os.PathLike[str] | None) -> Path:
-        if path is not None:
-            folder = Path(path).expanduser().absolute()
+    def _opened_records(self, path: Path) -> Records:
+        """The records at `path`; those of another folder are not written to."""
+        if path.parent != self.path:
             try:
-                folder.mkdir(parents=True, exist_ok=True)
-                lock = FolderLock(folder)
-            except FileExistsError as error:
-                raise CollectionError(f"{folder} is a file, not a folder.", "Name a folder with --path.") from error
-            except OSError as error:
-                if not (folder / FILE).is_file():
-                    raise CollectionError(
-                        f"The folder {folder} cannot be written to ({error.strerror}) and holds no collection.",
-                        "Name another one with --path.",
-                    ) from error
-                return self._copied(folder)
-            self._closing.callback(lock.release)
-            return folder
-        return self._temporary_folder()
+                records = Records(path, read_only=True)
+            except CollectionError:  # an older release's: they are brought up to this one in a copy
+                copy_records(path, self.path)
+                return self._opened_records(self.path / FILE)
+        else:
+            records = Records(path, temporary=self.temporary)
+        self._closing.callback(records.close)
+        return records
 
-    def _temporary_folder(self) -> Path:
-        folder = Path(tempfile.mkdtemp(prefix="kaggle_magics-"))
-        self._closing.callback(shutil.rmtree, folder, ignore_errors=True)
-        return folder
-
-    def _copied(self, folder: Path) -> Path:
-        """Records of a read-only folder in temporary space; the vector index is built from them."""
-        self.temporary = True
-        copy = self._temporary_folder()
-        for part in folder.glob(f"{FILE}*"):  # a journal beside it belongs to it
-            shutil.copyfile(part, copy / part.name)
-        self._warnings.append(f"{folder} is read-only: a copy in temporary space is used, changes to it do not last.")
-        return copy
+    def _make_writable(self) -> None:
+        """Before anything is stored: records that are read in place are copied to temporary space."""
+        if not self._records.read_only:
+            return
+        self._close_index()
+        try:
+            copy_records(self._records.path, self.path)
+        except OSError as error:
+            raise CollectionError(
+                f"{self.source} is read-only, and there is no room for a copy in {self.path} ({error.strerror}).",
+                "Free some space, or copy its records.sqlite to a folder of your own and open that.",
+            ) from error
+        self._records.close()
+        self._records = self._opened_records(self.path / FILE)
 
     def use_embedder(self, wanted: Any, *, reembed: bool = False) -> None:
         """Take this embedder (see `find_embedder`) from now on.
@@ -124,10 +142,9 @@ class OpenedFolder:
         with self._working():
             chosen = choose_embedder(self._records, wanted, self.name, reembed=reembed)
             if chosen.replaces and chosen.embedder is not None:
+                self._make_writable()
                 replace_embedder(self._records, chosen.embedder)
-                if self._index is not None:
-                    self._index.close()
-                    self._index, self._indexed = None, -1
+                self._close_index()
             self.embedder, self._no_embedder = chosen.embedder, chosen.warning
 
     @property
@@ -142,10 +159,17 @@ class OpenedFolder:
             remember_embedder(self._records, self.embedder, self.name)
         return self.embedder
 
-    @property
-    def store(self) -> str:
-        """What the vector index is called."""
-        return self._store.name
+    def _take_store(self, wanted: Any) -> None:
+        """The wanted index, else the one that was used last where it works here, else the best installed.
+
+        The files of other kinds go: an index is made again faster than it is kept up to the records unused.
+        """
+        before = self._records.get_meta("store")
+        self._store = choose_store(wanted, before)
+        if self._store.lasts and before != self._store.name and wanted is not None:
+            self._records.set_meta({"store": self._store.name})
+        if before is not None and before != self._store.name:
+            discard_others(self.path, self._store)
 
     def _opened_index(self) -> VectorIndex:
         if self._index is None:
@@ -154,6 +178,11 @@ class OpenedFolder:
             self._index = index
         self._synchronise()
         return self._index
+
+    def _close_index(self) -> None:
+        if self._index is not None:
+            self._index.close()
+        self._index, self._indexed = None, -1
 
     def _synchronise(self) -> None:
         """Bring an open index up to the records; one that is not open is brought there when it is."""
@@ -181,8 +210,11 @@ class OpenedFolder:
         except sqlite3.Error:  # of the records
             raise
         except Exception as error:  # each library has errors of its own
-            self._indexed = -1
-            reason = str(error).strip().split("\n")[0][:200]
-            warning = f"The vector index was not brought up to the records ({reason}); the next search tries again."
-            if warning not in self._warnings:
-                self._warnings.append(warning)
+            self._left_behind(error)
+
+    def _left_behind(self, error: Exception) -> None:
+        self._indexed = -1
+        reason = str(error).strip().split("\n")[0][:200]
+        warning = f"The vector index was not brought up to the records ({reason}); the next search tries again."
+        if warning not in self._warnings:
+            self._warnings.append(warning)

@@ -54,14 +54,20 @@ class SourceFacts:
 class Records:
     """One open `records.sqlite`. Raises `CollectionError` when the file is damaged or no records file."""
 
-    def __init__(self, path: Path, *, temporary: bool = False) -> None:
-        self.path = path
+    def __init__(self, path: Path, *, temporary: bool = False, read_only: bool = False) -> None:
+        self.path, self.read_only = path, read_only
+        self._noted: dict[str, str] = {}
         self._changes = 0
         try:
-            self._connection = sqlite3.connect(path, timeout=10, check_same_thread=False, isolation_level=None)
+            # Nobody changes a file that is read only: it needs no lock, which its disk may not have.
+            name = f"{path.absolute().as_uri()}?mode=ro&immutable=1" if read_only else path
+            self._connection = sqlite3.connect(
+                name, timeout=10, check_same_thread=False, isolation_level=None, uri=read_only
+            )
             self._connection.execute("PRAGMA foreign_keys = ON")
             self._connection.execute(f"PRAGMA synchronous = {'OFF' if temporary else 'FULL'}")
-            self._connection.execute("PRAGMA journal_mode = TRUNCATE")
+            if not read_only:
+                self._connection.execute("PRAGMA journal_mode = TRUNCATE")
             schema.prepare(self._connection)
             self.lexical = LexicalIndex(self._connection)
         except sqlite3.Error as error:
@@ -76,12 +82,25 @@ class Records:
     # Facts
 
     def get_meta(self, key: str) -> str | None:
+        if key in self._noted:
+            return self._noted[key]
         row = self._connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return row[0] if row else None
 
     def set_meta(self, values: Mapping[str, str]) -> None:
+        if self.read_only:  # notes of this session
+            self._noted.update(values)
+            return
         with self._transaction():
             self._connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
+
+    def forget_meta(self, keys: Iterable[str]) -> None:
+        with self._transaction():
+            self._connection.executemany("DELETE FROM meta WHERE key = ?", [(key,) for key in keys])
+
+    def snapshot(self, path: Path) -> None:
+        """A consistent copy in a new file, without gaps."""
+        self._connection.execute("VACUUM INTO ?", (str(path),))
 
     def counts(self) -> tuple[int, int]:
         """Documents and passages."""

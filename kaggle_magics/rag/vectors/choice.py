@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,14 +35,22 @@ class Store:
     name: str
     target: Any = None
 
+    @property
+    def lasts(self) -> bool:
+        """Whether a collection that is opened again can have it without being told."""
+        return self.kind in NAMES
 
-def choose_store(store: Any = None) -> Store:
-    """A name, a server's address, a LangChain `VectorStore`; None is Chroma where it is installed, else numpy.
+
+def choose_store(store: Any = None, before: str | None = None) -> Store:
+    """A name, a server's address, a LangChain `VectorStore`; None is what it was `before` where that is installed,
+    else Chroma where it is installed, else numpy.
 
     Raises `OptionError` for anything else.
     """
     if isinstance(store, Store):
         return store
+    if store is None and before in NAMES and installed(_LIBRARIES.get(before, "numpy")):
+        return Store(before, before)
     if store is None:
         name = "chroma" if installed("chromadb") else "numpy"
         return Store(name, name)
@@ -64,7 +73,19 @@ def choose_store(store: Any = None) -> Store:
     return Store("langchain", f"langchain:{type(store).__name__}", store)
 
 
+_LIBRARIES = {"chroma": "chromadb", "chroma-memory": "chromadb", "faiss": "faiss"}
+_FILES = {"chroma": ("chroma-*", "index-unfinished"), "faiss": ("vectors.faiss*",), "langchain": ("langchain-*",)}
 _NEEDED = ("add_texts", "similarity_search", "delete")
+
+
+def discard_others(folder: Path, store: Store) -> None:
+    """Remove the files of indexes of other kinds from a collection's folder."""
+    for kind, patterns in _FILES.items():
+        for path in (path for pattern in patterns if kind != store.kind for path in folder.glob(pattern)):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
 
 def open_index(store: Store | str, folder: Path, records: Records, *, temporary: bool = False) -> VectorIndex:

@@ -1,0 +1,1 @@
+"""A collection as one file: out of a folder, into another."""

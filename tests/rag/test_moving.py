@@ -23,7 +23,9 @@ TEXTS = {f"{number}.md": f"# Part {number}\n\nText number {number} about tides.\
 @pytest.fixture
 def session(embedder: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
     monkeypatch.setattr("kaggle_magics.rag.embedding.choice.find_embedder", lambda *_, **__: embedder)
-    monkeypatch.setattr("kaggle_magics.rag.embedding.choice._again", lambda *_: embedder)
+    from kaggle_magics.rag.embedding.choice import Choice
+
+    monkeypatch.setattr("kaggle_magics.rag.embedding.choice._again", lambda *_: Choice(embedder, None))
     session = Session()
     yield session
     session.close()

@@ -52,12 +52,20 @@ def test_each_way_to_say_what_should_be_found() -> None:
         {"question": "Which boat?", "answer": "Maren; the Maren"},
         {"question": "Which plane?", "answerable": "no"},
         {"question": "Which plane?", "is_impossible": True},
+        {"question": "Which plane?", "answer": None, "answerable": "no"},
     ]
     found = [read([row]).questions[0] for row in rows]
     assert [question.references for question in found[:3]] == [(span,)] * 3
-    assert [question.kind for question in found] == ["spans"] * 3 + ["sources", "answers", "none", "none"]
+    assert [question.kind for question in found] == ["spans"] * 3 + ["sources", "answers"] + ["none"] * 3
     assert found[3].sources == ("lib/boats.md",)
     assert found[4].answers == ("Maren", "the Maren")
+
+
+def test_a_row_that_says_nothing_of_an_answer_has_none() -> None:
+    answerable, without = read([{"question": "Boat?", "answer": "Maren"}, {"question": "?", "answer": None}]).questions
+    assert answerable.answerable and not without.answerable
+    with pytest.raises(OptionError, match="no row says where"):
+        read([{"question": "Boat?", "answer": None}])
 
 
 def test_wrong_offsets_are_mended_by_the_words_they_should_hold() -> None:

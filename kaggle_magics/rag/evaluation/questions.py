@@ -10,7 +10,7 @@ A table's columns: `question`; and what tells what should be found, any of them:
 - `answer` alone: any passage that holds one of these texts (several with ";" between, or a list).
 
 `answer` is also what an answer has to say. `answerable` ("no", false, 0), or `is_impossible`, marks questions whose
-right answer is a refusal.
+right answer is a refusal; so does a row where all of these columns are empty.
 """
 
 from __future__ import annotations
@@ -108,6 +108,9 @@ def questions_of(rows: Rows, *, name: str, sources: Sequence[str], text_of: Call
             questions.append(replace(_question(asked, cells, texts), row=number))
         except _NotThere as error:
             lost.append(f"row {number}: {error}")
+    if not any(question.answerable for question in questions) and not columns.keys() & {"answerable", "is_impossible"}:
+        lost.append("no row says where its answer stands")
+        questions = []
     if not questions:
         raise OptionError(f"No question of {name} can be judged: {lost[0]}.", "Ingest the documents it is about first.")
     more = f", and {len(lost) - 3} more" if len(lost) > 3 else ""
@@ -186,7 +189,7 @@ def _question(asked: str, cells: Mapping[str, Any], texts: _Texts) -> Question:
         for quote in _texts(cells["quote"], several=False):
             references += texts.find(quote, named or texts.all())
     if not (references or named or answers):
-        raise _NotThere("nothing is said of what should be found")
+        return Question(asked, answerable=False)
     return Question(asked, tuple(dict.fromkeys(references)), () if references else tuple(named), answers)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -174,6 +175,7 @@ def test_recursive_passages_are_those_of_langchain(seed: int) -> None:
     library = pytest.importorskip("langchain_text_splitters", reason="langchain-text-splitters is not installed")
     choose = random.Random(seed)
     parts = ["a", "bb ", "\n", "\n\n", "  ", "wörter ", " x", "海", "\t", "é́", ". "]
+    parts += ["\u00a0", "\u2028", "\u3000", "\x1c", "\x85", "\u200b", "👩\u200d👧", "مرحبا ", "\r\n", "\U0001d518"]
     for _ in range(200):
         text = "".join(choose.choice(parts) for _ in range(choose.randint(0, 150)))
         size = choose.randint(1, 60)
@@ -182,9 +184,17 @@ def test_recursive_passages_are_those_of_langchain(seed: int) -> None:
         assert [text[start:end] for start, end in recursive_spans(text, size, overlap)] == theirs
 
 
-def test_recursive_passages_of_a_file_are_those_of_langchain(shared) -> None:
+@pytest.mark.parametrize(
+    "file",
+    [
+        "documents/state-of-the-union-2022/state_of_the_union.txt",
+        "questions/chunking-tune/corpora/wikitexts.md",
+        "questions/chunking-tune/corpora/chatlogs.md",
+    ],
+)
+def test_recursive_passages_of_a_file_are_those_of_langchain(shared: Path, file: str) -> None:
     library = pytest.importorskip("langchain_text_splitters", reason="langchain-text-splitters is not installed")
-    path = shared / "data/documents/state-of-the-union-2022/state_of_the_union.txt"
+    path = shared / "data" / file
     document = assemble(find_reader(path.name)(path.read_bytes(), Reading(path.name)))
     theirs = library.RecursiveCharacterTextSplitter(chunk_size=1000, chunk_overlap=20).split_text(
         path.read_text("utf-8")

@@ -28,13 +28,14 @@ _MARKS = tuple(
     re.compile(pattern)
     for pattern in (
         r"\n|\\n",
-        r"[.!?\u2026\u3002\uff01\uff1f\u061f\u06d4\u0964]\s?",
+        r"[.!?\u2026\u061f\u06d4\u0964][\"'\u2019\u201d)\]]*\s|[\u3002\uff01\uff1f][\u300d\u300f\uff09]*",
         r"[}\])>],?\s?",
-        r"[,;:\uff0c\u3001\uff1b\uff1a\u060c\u061b]\s?",
+        r"[,;:\u061b\u060c](?:\s|(?=[\"'{\[]))|[\uff0c\u3001\uff1b\uff1a]",
         r"\s",
-        r"[-_/|&=+.,]",
+        r"[-_/|&=+.,;:]",
     )
 )
+_CLOSING = tuple(",;.:!?)]}\"'")
 
 
 def paragraphs(text: str, start: int, end: int) -> Iterator[Pair]:
@@ -130,8 +131,10 @@ def packed(units: Sequence[Pair], size: int, tied: Sequence[bool] = ()) -> Itera
         if after <= size and (left_over or before + after <= 2 * target):
             continue
         cut = number
-        while cut - 1 > first and tied and tied[cut - 1] and units[number][1] - units[cut - 1][0] <= size:
+        while cut - 1 > first and tied and tied[cut - 1] and units[number][0] - units[cut - 1][0] <= size // 3:
             cut -= 1
+        if units[number][1] - units[cut][0] > size:
+            cut = number
         yield start, units[cut - 1][1]
         first = cut
     yield units[first][0], units[-1][1]
@@ -152,7 +155,9 @@ def _best_cut(text: str, start: int, most: int, least: int) -> int:
     for mark in _MARKS:
         found = 0
         for match in mark.finditer(text, least, most):
-            found = match.end()
+            # Not between a bracket and the comma after it.
+            if match.end() < most or text[most : most + 1] not in _CLOSING:
+                found = match.end()
         if found > start:
             return found
     cut = most

@@ -40,11 +40,21 @@ def _embedded(text: str, piece: Piece) -> str:
     return f"{piece.context}\n{words}" if piece.context else words
 
 
+def _inner_half(context: str) -> str:
+    """The second half of a context, from a joint on: the innermost heading or the header stands at its end."""
+    half = context[len(context) - len(context) // 2 :]
+    for joint in (" > ", ": ", " | ", " "):
+        _, found, rest = half.partition(joint)
+        if found and rest.strip():
+            return rest.strip()
+    return half.strip()
+
+
 def _shorter(text: str, piece: Piece, count: int, most: int) -> Iterator[Piece]:
-    """Less of the context where it is much, else of the text; the innermost heading stands at the context's end."""
+    """The context cut to a half where it takes more than a third of the limit, else the text in parts."""
     length, context = piece.end - piece.start, len(piece.context)
-    if 2 * context > length and context * count > length * most // 3:
-        yield replace(piece, context=piece.context[context - context // 2 :].lstrip())
+    if 3 * context * count > most * (context + length):
+        yield replace(piece, context=_inner_half(piece.context))
         return
     room = max(1, most - ceil(count * context / (context + length)))
     own = max(count * length / (context + length), room + 1)

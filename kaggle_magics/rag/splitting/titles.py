@@ -12,6 +12,7 @@ _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 # `== Title ==` of MediaWiki and Creole, with or without spaces in the run of marks (WikiText has them).
 _MARKED = re.compile(r"^[ \t]*(=(?: ?=){0,5}) ?([^=\n]{1,120}?) ?\1[ \t]*$", re.MULTILINE)
 _CAPTION = re.compile(r"(?:table|figure|fig\.|tab\.|chart|listing)\s*[\dIVX]", re.IGNORECASE)
+_ENDS = tuple('.!?,;)\u3002\uff01\uff1f"\u201d')
 _TITLE_LENGTH = 100
 _LEAD_LENGTH = 300
 
@@ -58,8 +59,5 @@ def leads_in(text: str, span: Span) -> bool:
     words = text[span.start : span.end].rstrip("*_ ")
     if words.endswith((":", "\uff1a")) or _CAPTION.match(words.lstrip("*_ ")):
         return True
-    return (
-        "\n" not in words
-        and len(words) <= _TITLE_LENGTH
-        and not re.search(r"[.!?,;\u3002\uff01\uff1f)\"\u201d]$", words)
-    )
+    title = span.kind == "paragraph" and "\n" not in words and len(words) <= _TITLE_LENGTH
+    return title and not words.endswith(_ENDS)

@@ -151,8 +151,8 @@ def first_and_second(folder: Path, runs: int, small: bool) -> None:
         size = sum(map(len, texts.values()))
         notes.append(
             f"{name}: {len(texts)} files, {size / 1e6:.2f} MB, {len(ways.passages)} passages "
-            f"({len(set(ways.passages))} different), equal in both; cosine of the vectors at least {ways.least:.5f}. "
-            "Processor time: "
+            f"({len(set(ways.passages))} different), the same in both; cosine of the vectors at least "
+            f"{ways.least:.5f}. Processor time: "
             + ", ".join(f"{way} {statistics.median(seconds):.2f} s" for way, seconds in busy.items())
             + "."
         )

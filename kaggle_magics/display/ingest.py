@@ -1,37 +1,103 @@
-"""What became of the documents that were read."""
+"""What became of the documents that were read, and how far a reading is."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from kaggle_magics.display.bundle import View, join, note, seconds, table
+from kaggle_magics.display import escape
+from kaggle_magics.display.bundle import View, fold, join, note, seconds, table
 
 if TYPE_CHECKING:
-    from kaggle_magics.rag.ingesting.report import IngestReport
+    from kaggle_magics.rag.ingesting.progress import IngestProgress
+    from kaggle_magics.rag.ingesting.report import IngestReport, IngestRow
+
+_ROWS = 20
+"""Rows that are shown unfolded; what was skipped comes first."""
+_COLUMNS = ("document", "status", "pages", "characters", "passages", "embedded", "recognised", "time", "reason")
+_NUMBERS = _COLUMNS[2:8]
+_ORDER = {"skipped": 0, "removed": 1, "updated": 2, "added": 3, "unchanged": 4}
+
+
+def ingest_line(progress: IngestProgress) -> str:
+    """How far it is, on one line: "3 of 12 documents · 420 passages · 35 passages/s · 1 min 20 s left · report.pdf"."""
+    parts = [f"{progress.done:,} of {progress.total:,} documents"]
+    if progress.total == 1 and progress.fraction > 0:
+        parts = [f"{progress.fraction:.0%} of 1 document"]
+    if progress.passages:
+        parts.append(f"{progress.passages:,} passages")
+    if progress.rate is not None and progress.seconds >= 1:
+        parts.append(f"{progress.rate:,.0f} passages/s" if progress.rate >= 10 else f"{progress.rate:.2g} passages/s")
+    if progress.seconds_left is not None and progress.done < progress.total:
+        parts.append(f"about {seconds(progress.seconds_left)} left")
+    return " · ".join((*parts, progress.source))
 
 
 def ingest_view(report: IngestReport) -> View:
-    """What became of each document; those that could not be read come with the reason."""
+    """What became of each document: what could not be read stands first, with the reason; a long report folds."""
+    rows = sorted(report.rows, key=lambda row: (_ORDER.get(row.status, 9), not row.reason))
+    first, rest = rows[:_ROWS], rows[_ROWS:]
+    skipped = report.count("skipped")
+    warnings = [note(warning, warn=True) for warning in report.warnings]
+    if report.left:
+        left = f"Interrupted: {report.left:,} documents are left. What is listed here is stored; run it again to go on."
+        warnings.insert(0, note(left, warn=True))
+    if skipped:
+        files = "1 document yields" if skipped == 1 else f"{skipped:,} documents yield"
+        warnings.insert(0, note(f"{files} nothing; the reasons stand in the table.", warn=True))
+    return join("ingest", [_table(_caption(report), first), _folded(rest), _totals(report), *warnings])
+
+
+def _caption(report: IngestReport) -> str:
     counts: dict[str, int] = {}
     for row in report.rows:
         counts[row.status] = counts.get(row.status, 0) + 1
-    summary = ", ".join(f"{number} {status}" for status, number in counts.items())
-    caption = (
-        f"Collection {report.collection}: {summary}. It holds {report.passages} passages of {report.documents} "
-        f"documents ({report.embedded} embedded now by {report.embedder or 'none'}, {seconds(report.seconds)})"
+    summary = ", ".join(f"{counts[status]:,} {status}" for status in _ORDER if status in counts) or "nothing read"
+    return (
+        f"Collection {report.collection}: {summary}. It holds {report.passages:,} passages of "
+        f"{report.documents:,} documents"
     )
-    columns = ("document", "status", "pages", "characters", "passages", "time", "reason")
+
+
+def _table(caption: str, rows: Sequence[IngestRow]) -> View:
     cells = [
         (
             row.source,
-            row.status,
+            row.status.upper() if row.status == "skipped" else row.status,
             row.pages,
             row.characters or None,
             row.passages or None,
-            seconds(row.seconds),
+            row.embedded or None,
+            row.recognised or None,
+            seconds(row.seconds) if row.status != "removed" else None,
             row.reason,
         )
-        for row in report.rows
+        for row in rows
     ]
-    drawn = table(caption, columns, cells, numbers=("pages", "characters", "passages", "time"))
-    return join("ingest", [drawn, *(note(warning, warn=True) for warning in report.warnings)])
+    return table(caption, _COLUMNS, cells, numbers=_NUMBERS)
+
+
+def _folded(rows: Sequence[IngestRow]) -> View | None:
+    """The other rows: folded as HTML, counted in text."""
+    if not rows:
+        return None
+    line = f"{len(rows):,} more documents"
+    counted = f"and {line}: all of them are in .to_pandas()"
+    return View("rest", fold(line, _table(line, rows).html), f"*{escape.markdown_line(counted)}*", counted)
+
+
+def _totals(report: IngestReport) -> View:
+    """One line: what was read, what it cost."""
+    total = report.totals
+    kept = len(report.rows) - report.count("removed")
+    parts = [f"{kept:,} {'document' if kept == 1 else 'documents'}"]
+    if total.pages is not None:
+        parts.append(f"{total.pages:,} pages")
+    parts += [f"{total.characters:,} characters", f"{total.passages:,} passages"]
+    if total.recognised:
+        parts.append(f"{total.recognised:,} pages recognised")
+    if report.embedder is None:
+        parts.append("no embedder")
+    else:
+        parts.append(f"{report.embedded:,} embedded, {report.reused:,} reused ({report.embedder})")
+    return note(" · ".join((*parts, seconds(report.seconds))))

@@ -206,6 +206,12 @@ def embedder_option(parser: Parser) -> None:
     )
 
 
+def wait_option(parser: Parser) -> None:
+    parser.option(
+        "--wait", help="Seconds to wait for a folder that another notebook uses.", type=whole, metavar="SECONDS"
+    )
+
+
 def search_options(parser: Parser) -> None:
     """How passages are found: `call.finding()` takes them."""
     parser.option("--passages", help="How many passages are retrieved.", type=whole, metavar="N")

@@ -5,12 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kaggle_magics.display.bundle import note
+from kaggle_magics.display.ingest import ingest_line
 from kaggle_magics.display.stream import open_show
 from kaggle_magics.magics.arguments import Parser, whole
 from kaggle_magics.magics.call import Call
 from kaggle_magics.magics.command import command
 from kaggle_magics.magics.ingest_paths import named_things
-from kaggle_magics.magics.options import collection_option, embedder_option, output_option, store_option, typed_store
+from kaggle_magics.magics.options import (
+    collection_option,
+    embedder_option,
+    output_option,
+    store_option,
+    typed_store,
+    wait_option,
+)
 
 if TYPE_CHECKING:
     from kaggle_magics.rag.ingesting.progress import IngestProgress
@@ -40,6 +48,7 @@ def _options(parser: Parser) -> None:
     parser.switch("--reembed", help="With --embedder: give up the vectors of another model and make all anew.")
     store_option(parser)
     parser.switch("--prune", help="Remove from the collection what these paths cover and is no longer there.")
+    wait_option(parser)
     output_option(parser)
 
 
@@ -60,8 +69,7 @@ def rag_ingest(call: Call) -> IngestReport:
         output.begin(f"Reading into {name}")
 
         def on_progress(now: IngestProgress) -> None:
-            embedding = f", {now.embedded} of {now.to_embed} passages embedded" if now.to_embed else ""
-            output.progress(f"Reading into {name}: {now.done} of {now.total}, {now.source}{embedding}")
+            output.progress(f"Reading into {name}: {ingest_line(now)}")
 
         report = call.session.ingest(
             paths,
@@ -75,6 +83,7 @@ def rag_ingest(call: Call) -> IngestReport:
             store=typed_store(options.store, call.names),
             prune=options.prune,
             reembed=options.reembed,
+            wait=options.wait or 0,
             on_progress=on_progress,
         )
         output.finish(note(f"Collection {name} holds {report.passages} passages of {report.documents} documents."))

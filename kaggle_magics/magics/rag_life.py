@@ -10,7 +10,14 @@ from kaggle_magics.errors import CollectionError, OptionError
 from kaggle_magics.magics.arguments import Parser
 from kaggle_magics.magics.call import Call
 from kaggle_magics.magics.command import command
-from kaggle_magics.magics.options import collection_option, embedder_option, output_option, store_option, typed_store
+from kaggle_magics.magics.options import (
+    collection_option,
+    embedder_option,
+    output_option,
+    store_option,
+    typed_store,
+    wait_option,
+)
 
 if TYPE_CHECKING:
     from kaggle_magics.rag.collection import CollectionFacts
@@ -40,6 +47,8 @@ def _open_options(parser: Parser) -> None:
     collection_option(parser)
     embedder_option(parser)
     store_option(parser)
+    wait_option(parser)
+    parser.switch("--read-only", help="Open a copy as it is now, also while another notebook uses the folder.")
 
 
 @command(
@@ -53,8 +62,15 @@ def rag_open(call: Call) -> Collections:
     folder, name = Path(call.options.dir).expanduser(), call.setting("collection")
     if not (folder / FILE).is_file():
         raise CollectionError(f"{folder} holds no collection.", f"Make one with: %rag_ingest PATH --path {folder}")
-    store = typed_store(call.options.store, call.names)
-    opened = call.session.open_collection(folder, collection=name, embedder=call.embedder(), store=store)
+    options = call.options
+    opened = call.session.open_collection(
+        folder,
+        collection=name,
+        embedder=call.embedder(),
+        store=typed_store(options.store, call.names),
+        wait=options.wait or 0,
+        read_only=options.read_only,
+    )
     return Collections({name: opened.facts()}, detailed=True)
 
 

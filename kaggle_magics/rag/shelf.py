@@ -37,11 +37,14 @@ class Shelf:
         embedder: Any = None,
         store: Any = None,
         contents: Path | None = None,
+        wait: float = 0.0,
+        read_only: bool = False,
     ) -> Collection:
         """Open (or begin) a collection in the folder `path`, or a temporary one; it replaces one of the same name.
 
-        `contents` is a file of records that a new folder begins with. Raises `CollectionError` when the folder is in
-        use, here under another name or by another process.
+        `contents` is a file of records that a new folder begins with. A folder that another process uses is waited for
+        up to `wait` seconds, or with `read_only` copied as it is. Raises `CollectionError` when the folder is in use,
+        here under another name or by another process.
         """
         # Only here: it brings SQLite and more, which %load_ext must not wait for.
         from kaggle_magics.rag.collection import Collection
@@ -56,7 +59,15 @@ class Shelf:
         if held is not None:
             # A folder is open only once; what is in it stays.
             self.collections.pop(name).close()
-        opened = Collection(folder, name=name, embedder=embedder, store=store, contents=contents)
+        opened = Collection(
+            folder,
+            name=name,
+            embedder=embedder,
+            store=store,
+            contents=contents,
+            wait=wait,
+            read_only=read_only,
+        )
         if name in self.collections:
             self.collections.pop(name).close()
         self.collections[name] = opened
@@ -91,6 +102,7 @@ class Shelf:
         embedder: Any = None,
         store: Any = None,
         reembed: bool = False,
+        wait: float = 0.0,
     ) -> Collection:
         """The open collection of that name, else a new one. `OptionError` when it is open in another folder.
 
@@ -100,7 +112,7 @@ class Shelf:
         found = self.collections.get(name)
         if found is None:
             # Replacing needs an open collection: opening with another embedder is refused.
-            found = self.open(path, name=name, embedder=None if reembed else embedder, store=store)
+            found = self.open(path, name=name, embedder=None if reembed else embedder, store=store, wait=wait)
             embedder = embedder if reembed else None
         if path is not None and found.source != Path(path).expanduser().resolve():
             raise OptionError(

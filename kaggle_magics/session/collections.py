@@ -42,6 +42,7 @@ class CollectionCalls(GeneratingCalls):
         store: Any = None,
         prune: bool = False,
         reembed: bool = False,
+        wait: float = 0.0,
         on_progress: Callable[..., None] | None = None,
     ) -> IngestReport:
         """Read documents into a collection: files, folders, globs, texts, tables, or LangChain documents.
@@ -55,13 +56,15 @@ class CollectionCalls(GeneratingCalls):
         collection what the paths cover and is no longer there. `embedder` is a model's name or path, an `openai:`
         address, a LangChain `Embeddings` object or a function from texts to vectors; with `reembed` it replaces the one
         that made the vectors that are there. `store` is the name of a vector index, the address of a Chroma server
-        or a LangChain `VectorStore`.
+        or a LangChain `VectorStore`. A folder that another process uses is waited for up to `wait` seconds.
         """
         if text is not None:
             from kaggle_magics.rag.sources import row_texts
 
             paths = row_texts(paths, text, id)
-        target = self._shelf.get_or_open(path, name=collection, embedder=embedder, store=store, reembed=reembed)
+        target = self._shelf.get_or_open(
+            path, name=collection, embedder=embedder, store=store, reembed=reembed, wait=wait
+        )
         return target.ingest(
             paths,
             chunk_size=chunk_size,
@@ -78,9 +81,14 @@ class CollectionCalls(GeneratingCalls):
         collection: str = "default",
         embedder: Any = None,
         store: Any = None,
+        wait: float = 0.0,
+        read_only: bool = False,
     ) -> Collection:
-        """Open (or begin) a collection in the folder `path`, or a temporary one; it replaces one of the same name."""
-        return self._shelf.open(path, name=collection, embedder=embedder, store=store)
+        """Open (or begin) a collection in the folder `path`, or a temporary one; it replaces one of the same name.
+
+        A folder that another process uses is waited for up to `wait` seconds, or with `read_only` copied as it is now.
+        """
+        return self._shelf.open(path, name=collection, embedder=embedder, store=store, wait=wait, read_only=read_only)
 
     def export_collection(
         self,

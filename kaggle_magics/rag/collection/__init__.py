@@ -31,6 +31,7 @@ class Collection(MovingPart, IngestingPart, SearchingPart, ReadingPart):
             documents, passages = self._records.counts()
             dimension = self._records.get_meta("dimension")
             size = sum(path.stat().st_size for path in self.path.rglob("*") if path.is_file())
+            sources = tuple(self._records.sources())
             return CollectionFacts(
                 self.name,
                 documents,
@@ -41,8 +42,10 @@ class Collection(MovingPart, IngestingPart, SearchingPart, ReadingPart):
                 self.path,
                 self.temporary,
                 size,
-                tuple(self._records.sources()),
+                sources,
                 self.warnings,
+                sum(source.characters for source in sources),
+                self.in_step,
             )
 
     def forget(self, source: str) -> int:

@@ -25,3 +25,7 @@ class CollectionFacts:
     """Of all files in its folder."""
     sources: tuple[SourceFacts, ...]
     warnings: tuple[str, ...] = ()
+    characters: int = 0
+    """Of all documents."""
+    in_step: bool | None = None
+    """Whether the vector index holds what the records hold; None where it was not opened yet."""

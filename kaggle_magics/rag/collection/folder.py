@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import sqlite3
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,10 +36,16 @@ class Folder:
 
 
 def take_folder(
-    path: str | os.PathLike[str] | None, closing: contextlib.ExitStack, contents: Path | None = None
+    path: str | os.PathLike[str] | None,
+    closing: contextlib.ExitStack,
+    contents: Path | None = None,
+    *,
+    wait: float = 0.0,
+    read_only: bool = False,
 ) -> Folder:
     """Take a folder, or a new temporary one. `contents` is a file of records that is moved into it.
 
+    A folder in use is waited for up to `wait` seconds; with `read_only` it is not taken, but copied as it is now.
     What is taken is let go by `closing`. Raises `CollectionError` when it cannot be had, or holds a collection already
     where it is to get `contents`.
     """
@@ -50,9 +57,11 @@ def take_folder(
     folder = Path(path).expanduser().absolute()
     if contents is None and _is_input(folder) and (folder / FILE).is_file():
         return _read_only(folder, closing)
+    if read_only:
+        return _snapshot(folder, closing)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FolderLock(folder)
+        lock = FolderLock(folder, wait=wait)
     except FileExistsError as error:
         raise CollectionError(f"{folder} is a file, not a folder.", "Name a folder with --path.") from error
     except OSError as error:
@@ -107,6 +116,26 @@ def _read_only(source: Path, closing: contextlib.ExitStack) -> Folder:
             f"The collection in {source} cannot be copied to temporary space ({error.strerror})."
         ) from error
     warning = f"{source} is read-only: a copy in temporary space is used, changes to it do not last."
+    return Folder(folder, folder / FILE, True, warning)
+
+
+def _snapshot(source: Path, closing: contextlib.ExitStack) -> Folder:
+    """Records as they are now, in temporary space: whole, even while another process writes to the folder."""
+    if not (source / FILE).is_file():
+        raise CollectionError(f"{source} holds no collection.", "Name a folder that %rag_ingest --path has made.")
+    folder = _temporary(closing)
+    try:
+        # SQLite copies between two transactions of the writer, which waits as long as that takes.
+        with (
+            contextlib.closing(sqlite3.connect(source / FILE, timeout=30)) as records,
+            contextlib.closing(sqlite3.connect(folder / FILE)) as copy,
+        ):
+            records.backup(copy)
+    except sqlite3.Error as error:
+        raise CollectionError(
+            f"The collection in {source} cannot be copied ({error}).", "Wait until it is free, with --wait SECONDS."
+        ) from error
+    warning = f"This is a copy of {source} as it was when it was opened: changes to it do not last."
     return Folder(folder, folder / FILE, True, warning)
 
 

@@ -31,6 +31,8 @@ class OpenedFolder:
         embedder: Any = None,
         store: Any = None,
         contents: Path | None = None,
+        wait: float = 0.0,
+        read_only: bool = False,
     ) -> None:
         self.name = name
         self._store: Store = choose_store(store)
@@ -44,7 +46,7 @@ class OpenedFolder:
         self._closing = contextlib.ExitStack()
         folder = None
         try:
-            folder = take_folder(path, self._closing, contents)
+            folder = take_folder(path, self._closing, contents, wait=wait, read_only=read_only)
             self.path, self.temporary = folder.path, folder.temporary
             self.source = Path(path).expanduser().resolve() if path is not None else self.path
             self._warnings += [folder.warning] if folder.warning else []
@@ -170,6 +172,11 @@ class OpenedFolder:
             self._records.set_meta({"store": self._store.name})
         if before is not None and before != self._store.name:
             discard_others(self.path, self._store)
+
+    @property
+    def in_step(self) -> bool | None:
+        """Whether the vector index holds what the records hold; None where it was not opened yet."""
+        return None if self._index is None else self._indexed == self._records.changes
 
     def _opened_index(self) -> VectorIndex:
         if self._index is None:

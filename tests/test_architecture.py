@@ -48,7 +48,7 @@ HEAVY = {
     "transformers",
 }
 # Modules that derive a class from a heavy library's own: they are imported where they are used, as a whole.
-LOADED_ON_USE = {"kaggle_magics.interop.langchain"}
+LOADED_ON_USE = {"kaggle_magics.interop.langchain", "kaggle_magics.interop.langchain_collections"}
 MAY_KNOW_IPYTHON = {"__init__", "magics", "display", "widgets"}
 
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from kaggle_magics.errors import CollectionError
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from kaggle_magics.errors import CollectionError, OptionError
 from kaggle_magics.rag.collection.opened import OpenedFolder
-from kaggle_magics.rag.passages import Passage
+from kaggle_magics.rag.embedding.protocol import Vectors
+from kaggle_magics.rag.finding.where import make_where
+from kaggle_magics.rag.passages import Hit, Passage
+from kaggle_magics.rag.vectors import nearest
 
 
 class ReadingPart(OpenedFolder):
@@ -22,6 +28,28 @@ class ReadingPart(OpenedFolder):
         if text is None:
             raise CollectionError(f"There is no source {source!r} in the collection {self.name!r}.")
         return text
+
+    def passages(self, ids: Iterable[str]) -> dict[str, Passage]:
+        """Passages by id; ids that are not there are left out."""
+        with self._working():
+            return self._records.passages(ids)
+
+    def nearest(self, vector: Vectors, passages: int, *, where: Mapping[str, Any] | None = None) -> list[Hit]:
+        """The passages nearest to a unit vector, shape (dimension,), of the collection's embedder; best first.
+
+        Raises `OptionError` for a vector of another length.
+        """
+        with self._working():
+            if not self._records.has_vectors():
+                return []
+            if (dimension := self._records.get_meta("dimension")) and len(vector) != int(dimension):
+                raise OptionError(f"The vector has {len(vector)} numbers, those of the collection have {dimension}.")
+            records = self._records
+            filtered = make_where(where, records.source_names(), records.metadata) if where else None
+            found = nearest(self._opened_index(), records, vector, passages, filtered)
+            texts = records.passages([key for key, _ in found])
+            hits = [(texts[key], {"dense": cosine}) for key, cosine in found if key in texts]
+            return [Hit(passage, rank, scores) for rank, (passage, scores) in enumerate(hits, start=1)]
 
     def all_passages(self) -> list[Passage]:
         """Every passage, in the order of the sources' names and of their texts."""

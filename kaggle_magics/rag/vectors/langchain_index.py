@@ -180,7 +180,7 @@ def _embedding_attributes(store: Any) -> list[str]:
     if not names:
         raise CollectionError(
             f"{type(store).__name__} does not say which embeddings it uses, so it cannot be given our vectors.",
-            "Make it with an embeddings object: session.collection().as_embeddings() is the collection's own.",
+            "Make it with an embeddings object: session.as_embeddings() is the collection's own.",
         )
     return names
 

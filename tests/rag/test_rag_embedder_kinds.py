@@ -434,3 +434,49 @@ def test_batches_hold_every_text_once_within_the_budget() -> None:
     assert sorted(place for batch in made for place in batch) == list(range(501))
     assert all(len(batch) == 1 or len(batch) * max(lengths[place] for place in batch) <= 1000 for batch in made)
     assert made[0] == [500] and list(batches([], 10)) == []
+
+
+# Names
+
+
+@pytest.mark.parametrize("name", ["gte", "owner/gte-tiny", "owner/gte-tiny/transformers/small", "GTE-TINY"])
+def test_an_attached_model_is_found_by_any_part_of_its_handle(tree: Path, mean_folder: Path, name: str) -> None:
+    place = tree / "models/owner/gte-tiny/transformers/small/3"
+    shutil.copytree(mean_folder, place)
+    embedder: Any = find_embedder(name)
+    assert embedder.folder == place and find_embedder().folder == place  # type: ignore[union-attr]
+
+
+@pytest.mark.gguf
+def test_an_attached_gguf_file_is_found_among_chat_models(tree: Path, mean_folder: Path, tiny_llama: Path) -> None:
+    pytest.importorskip("gguf")
+    folder = tree / "datasets/someone/ggufs"
+    folder.mkdir(parents=True)
+    tiny.to_gguf(mean_folder, folder / "embed-tiny-f32.gguf")
+    shutil.copytree(tiny_llama, tree / "datasets/someone/embed-chat")
+    embedder: Any = find_embedder("embed-tiny")
+    assert embedder.path == folder / "embed-tiny-f32.gguf" and embedder.embed_query("a").shape == (tiny.WIDTH,)
+    with pytest.raises(CheckpointError, match="answers prompts"):
+        find_embedder("embed-chat")
+    # "embed" names both: the one that embeds is meant.
+    assert find_embedder("embed").identity == embedder.identity  # type: ignore[union-attr]
+
+
+def test_a_static_model_is_the_best_where_torch_is_not_installed(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from kaggle_magics.rag.embedding import models, places
+
+    tiny.static(tree / "potion")
+    for module in (models, places):
+        monkeypatch.setattr(module, "installed", lambda name: name in ("tokenizers", "safetensors"))
+    assert find_embedder().name == "potion"  # type: ignore[union-attr]
+
+
+def test_a_reranker_is_never_the_best(tree: Path, mean_folder: Path) -> None:
+    shutil.copytree(mean_folder, tree / "a-reranker")
+    (tree / "a-reranker/config_sentence_transformers.json").write_text(json.dumps({"model_type": "CrossEncoder"}))
+    shutil.copytree(mean_folder, tree / "b-damaged")
+    (tree / "b-damaged/modules.json").write_text("[{")
+    shutil.copytree(mean_folder, tree / "c-embedder")
+    assert find_embedder().name == "c-embedder"  # type: ignore[union-attr]
+    with pytest.raises(CheckpointError, match="damaged"):
+        find_embedder("b-damaged")

@@ -86,9 +86,8 @@ class EndpointEmbedder:
         if self.prompts.source:
             notes.append(f"{self.name} gets its family's prompts, {self.prompts.source}.")
         if self._cut:
-            notes.append(
-                f"{self._cut} texts were longer than {self._asked.host} takes, and only their beginnings count."
-            )
+            which = "1 text was" if self._cut == 1 else f"{self._cut} texts were"
+            notes.append(f"{which} too long for {self._asked.host}, and only the beginning counts.")
         return tuple(notes)
 
     @property

@@ -102,7 +102,7 @@ class Preparing:
             del data
             pieces = self.splitter.split(document)
             if not pieces:
-                raise DocumentError("it holds no text")
+                raise DocumentError("; ".join(("it holds no text", *reading.warnings)))
             named = list(identify(source.uri, document, pieces))
         except FileNotFoundError:
             reason = f"{MISSING}. {missing_hint(source.uri) or ''}".strip()
@@ -110,7 +110,7 @@ class Preparing:
         except (DocumentError, OSError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             return Skipped(number, source, reason, False, spent())
-        except (RecursionError, MemoryError, ValueError, LookupError, AssertionError, TypeError) as error:
+        except Exception as error:
             # A reader's library met a file it does not understand: that file is skipped, the others go on.
             reason = f"it cannot be read ({type(error).__name__}: {error})"[:200]
             return Skipped(number, source, reason, False, spent())

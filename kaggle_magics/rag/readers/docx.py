@@ -7,12 +7,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
-from zipfile import BadZipFile
 
 from kaggle_magics.errors import DocumentError
 from kaggle_magics.rag.passages import Block, Place
 from kaggle_magics.rag.readers.equations import equation_text
-from kaggle_magics.rag.readers.library import library, local
+from kaggle_magics.rag.readers.library import library, local, refusing
 from kaggle_magics.rag.readers.numbering import Numbering
 from kaggle_magics.rag.readers.office import checked_package, take_properties
 from kaggle_magics.rag.readers.pictures import Pictures
@@ -20,6 +19,7 @@ from kaggle_magics.rag.readers.reading import Reading
 from kaggle_magics.rag.readers.tables import table_block
 from kaggle_magics.rag.readers.word_styles import Styles, attribute, child, value
 
+_WRONG = "the file is not a Word document: damaged, or another type under this name"
 _PAGE_FIELD = re.compile(r"[\s\d/|.,:-]*|(?:page|seite|p[áa]gina)\s*\d*(?:\s*(?:of|von|de|/)\s*\d*)?", re.IGNORECASE)
 _LEFT_OUT = {"del", "moveFrom", "instrText", "delText", "delInstrText", "Fallback", "rPr", "pPr", "proofErr", "sdtPr"}
 _DEEPEST = 60
@@ -35,19 +35,14 @@ def read(data: bytes, reading: Reading) -> Iterator[Block]:
     """
     docx = library("docx", "Reading Word documents")
     package = checked_package(data, "a Word document (.docx)")
-    try:
+    with refusing(_WRONG):
         document = docx.Document(io.BytesIO(package))
-        body = document.element.body
         take_properties(document.core_properties, reading)
-    except (KeyError, ValueError, AttributeError, TypeError, SyntaxError, BadZipFile, OSError) as error:
-        raise DocumentError("the file is not a Word document: damaged, or another type under this name") from error
-    except docx.opc.exceptions.OpcError as error:
-        raise DocumentError("the file is not a Word document: damaged, or another type under this name") from error
-    word = _Word(document.part, Pictures(reading))
-    yield from word.margins(document)
-    if body is not None:
-        yield from word.blocks(body)
-    word.pictures.finish()
+        word = _Word(document.part, Pictures(reading))
+        yield from word.margins(document)
+        if document.element.body is not None:
+            yield from word.blocks(document.element.body)
+        word.pictures.finish()
 
 
 @dataclass(slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError
@@ -19,6 +21,17 @@ def library(module: str, purpose: str) -> ModuleType:
         return require(module, purpose)
     except MissingExtra as error:
         raise DocumentError(str(error)) from error
+
+
+@contextmanager
+def refusing(reason: str) -> Iterator[None]:
+    """Whatever a library raises at a damaged file becomes a `DocumentError` with that reason."""
+    try:
+        yield
+    except (DocumentError, MemoryError):
+        raise
+    except Exception as error:  # libraries raise nearly anything at a damaged file
+        raise DocumentError(f"{reason} ({type(error).__name__}: {error})"[:200]) from error
 
 
 def parse_xml(data: bytes, what: str = "the XML") -> Element:

@@ -6,19 +6,18 @@ import io
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
-from zipfile import BadZipFile
 
 from kaggle_magics.errors import DocumentError
 from kaggle_magics.rag.passages import Block, Place
 from kaggle_magics.rag.readers.equations import equation_text
-from kaggle_magics.rag.readers.library import library, local, parse_xml
+from kaggle_magics.rag.readers.library import library, local, parse_xml, refusing
 from kaggle_magics.rag.readers.numbers import number_text
 from kaggle_magics.rag.readers.office import checked_package, take_properties
 from kaggle_magics.rag.readers.pictures import Pictures
 from kaggle_magics.rag.readers.reading import Reading
 from kaggle_magics.rag.readers.tables import Cell, spread, table_block
 
-_BAD = (KeyError, ValueError, AttributeError, TypeError, IndexError, SyntaxError, BadZipFile, OSError)
+_BAD = (KeyError, ValueError, AttributeError, TypeError, IndexError, SyntaxError)
 _WRONG = "the file is not a PowerPoint presentation: damaged, or another type under this name"
 _DEEPEST = 30
 _PAGE_MARKS = {"SLIDE_NUMBER", "DATE", "FOOTER", "HEADER"}
@@ -32,16 +31,13 @@ def read(data: bytes, reading: Reading) -> Iterator[Block]:
     """
     pptx = library("pptx", "Reading PowerPoint presentations")
     package = checked_package(data, "a PowerPoint presentation (.pptx)")
-    try:
+    with refusing(_WRONG):
         presentation = pptx.Presentation(io.BytesIO(package))
-        slides = list(presentation.slides)
         take_properties(presentation.core_properties, reading)
-    except (*_BAD, pptx.exc.PythonPptxError) as error:
-        raise DocumentError(_WRONG) from error
-    pictures = Pictures(reading)
-    for number, slide in enumerate(slides, start=1):
-        yield from _Slide(slide, Place(slide=number), pictures).blocks()
-    pictures.finish()
+        pictures = Pictures(reading)
+        for number, slide in enumerate(presentation.slides, start=1):
+            yield from _Slide(slide, Place(slide=number), pictures).blocks()
+        pictures.finish()
 
 
 class _Slide:

@@ -7,11 +7,10 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
-from zipfile import BadZipFile
 
 from kaggle_magics.errors import DocumentError
 from kaggle_magics.rag.passages import Block, Place
-from kaggle_magics.rag.readers.library import library, local, parse_xml
+from kaggle_magics.rag.readers.library import library, local, parse_xml, refusing
 from kaggle_magics.rag.readers.numbers import value_text
 from kaggle_magics.rag.readers.office import take_properties
 from kaggle_magics.rag.readers.packed import Packed, open_packed
@@ -20,7 +19,6 @@ from kaggle_magics.rag.readers.reading import Reading
 from kaggle_magics.rag.readers.sheet_layout import Layout, is_default_name, layout_of, pictures_of, related
 from kaggle_magics.rag.readers.tables import numbered_blocks
 
-_BAD = (KeyError, ValueError, AttributeError, TypeError, IndexError, SyntaxError, BadZipFile, OSError, EOFError)
 _MOST_EMPTY = 10_000
 """A row after more empty ones than this is taken for an accident of formatting."""
 
@@ -34,22 +32,21 @@ def read(data: bytes, reading: Reading) -> Iterator[Block]:
     """
     openpyxl = library("openpyxl", "Reading Excel workbooks")
     packed = open_packed(data, "an Excel workbook (.xlsx)")
-    try:
+    with refusing("the file is not an Excel workbook: damaged, or another type under this name"):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # openpyxl warns of every extension that it does not know
             book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
         sheets = list(book.worksheets)
         take_properties(book.properties, reading)
-    except (*_BAD, openpyxl.utils.exceptions.InvalidFileException) as error:
-        raise DocumentError("the file is not an Excel workbook: damaged, or another type under this name") from error
     pictures = Pictures(reading)
     hidden = [sheet.title for sheet in sheets if sheet.sheet_state != "visible"]
     for sheet in sheets:
         if sheet.sheet_state == "visible":
             try:
-                blocks = list(_sheet(sheet, packed, pictures))
-            except _BAD as error:
-                reading.warnings.append(f"sheet {sheet.title} not read ({type(error).__name__}: {error})"[:120])
+                with refusing("damaged"):
+                    blocks = list(_sheet(sheet, packed, pictures))
+            except DocumentError as error:
+                reading.warnings.append(f"sheet {sheet.title} not read: {error}"[:150])
                 continue
             if blocks and not is_default_name(sheet.title):
                 yield Block(sheet.title, "heading", 1, Place(sheet=sheet.title))

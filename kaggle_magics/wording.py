@@ -34,14 +34,29 @@ def passage(number: int, text: str, context: str = "") -> str:
     return f"{citation(number)} {where}{text.strip()}"
 
 
-def passage_block(passages: Iterable[tuple[str, str]]) -> str:
-    """Number `(text, context)` pairs from 1 and join them, one blank line between two."""
-    return "\n\n".join(passage(number, text, context) for number, (text, context) in enumerate(passages, start=1))
+def passage_block(passages: Iterable[tuple[str, str]], first: int = 1) -> str:
+    """Number `(text, context)` pairs from `first` and join them, one blank line between two."""
+    return "\n\n".join(passage(number, text, context) for number, (text, context) in enumerate(passages, start=first))
 
 
-def grounded_question(passages: Iterable[tuple[str, str]], question: str) -> str:
-    """The user turn of `%%ask`: the numbered passages, then the question."""
-    return f"{passage_block(passages)}\n\nQuestion: {question.strip()}"
+def grounded_question(passages: Iterable[tuple[str, str]], question: str, first: int = 1) -> str:
+    """The user turn of `%%ask`: the numbered passages, then the question. A follow-up whose passages were given before
+    brings only those that are new, numbered on from `first`, or none."""
+    block = passage_block(passages, first)
+    return f"{block}\n\nQuestion: {question.strip()}" if block else f"Question: {question.strip()}"
+
+
+STANDALONE_SYSTEM = (
+    "Rewrite the last question so that it can be understood without the conversation. "
+    "Keep its meaning and its language. Write only the question."
+)
+"""System text of the rewriting of a follow-up question."""
+
+
+def standalone_question(turns: Iterable[tuple[str, str]], question: str) -> str:
+    """The user turn of the rewriting: earlier questions with their answers, then the one to rewrite."""
+    said = "\n".join(f"Question: {asked.strip()}\nAnswer: {answer.strip()}" for asked, answer in turns)
+    return f"{said}\n\nLast question: {question.strip()}"
 
 
 def question_about(sentence: str, context: str = "") -> str:

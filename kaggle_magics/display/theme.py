@@ -57,6 +57,8 @@ font-size:.85em;text-decoration:none;line-height:1.35}}
 .km-root .km-columns{{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(16rem,100%),1fr));gap:.8em 1.2em}}
 .km-root .km-column{{min-width:0;border-top:2px solid var(--km-line)}}
 .km-root.km-root .km-column pre{{font-family:inherit;max-height:24rem;overflow:auto}}
+.km-root mark{{background:rgba(255,196,0,.3);color:inherit;border-radius:2px;padding:.05em 0;
+box-decoration-break:clone;-webkit-box-decoration-break:clone}}
 .km-root ins{{text-decoration:underline 2px;text-underline-offset:2px;font-weight:600}}
 """
 

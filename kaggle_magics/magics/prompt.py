@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kaggle_magics.display.answers import answer_view, below
 from kaggle_magics.display.bundle import View, join, note
-from kaggle_magics.errors import OptionError
 from kaggle_magics.generation.prompt import Prompt
 from kaggle_magics.magics.arguments import Parser
 from kaggle_magics.magics.call import Call
-from kaggle_magics.magics.cell import turn_key
 from kaggle_magics.magics.command import command
 from kaggle_magics.magics.options import dry_run_option, prompting_options, thread_options
 from kaggle_magics.magics.prompting import saved
@@ -18,6 +16,7 @@ from kaggle_magics.magics.prompting.batch import batch_options, prompt_batch
 from kaggle_magics.magics.prompting.dry_run import dry_run
 from kaggle_magics.magics.prompting.resume import resume
 from kaggle_magics.magics.prompting.table import check_alone, prompt_many, prompt_over, table_options
+from kaggle_magics.magics.prompting.thread import thread_place
 
 if TYPE_CHECKING:
     from kaggle_magics.generation.answer import Answer
@@ -60,7 +59,7 @@ def prompt(call: Call) -> Answer | Answers | AnswerTable | BatchFile | Preview |
         return resume(call)
     check_alone(call)
     if call.options.dry_run:
-        return dry_run(call, _thread(call))
+        return dry_run(call, thread_place(call))
     if call.options.jsonl is not None or call.options.answers is not None:
         return prompt_batch(call)
     if call.options.over is not None:
@@ -72,7 +71,7 @@ def prompt(call: Call) -> Answer | Answers | AnswerTable | BatchFile | Preview |
         return None
     session = call.session
     model = session.model(call.options.model)
-    place = _thread(call)
+    place = thread_place(call)
     return call.show(
         model.name,
         lambda output: session.prompt(
@@ -88,16 +87,3 @@ def _untold(asked: Prompt, answer: Answer) -> View | None:
     if asked.logprobs is None or answer.tokens or answer.usage.generated_tokens == 0:
         return None
     return note("No probabilities: this model's server does not tell them.", warn=True)
-
-
-def _thread(call: Call) -> dict[str, Any]:
-    """What the line and the cell say about the conversation."""
-    if call.options.thread is None:
-        if call.options.new:
-            raise OptionError("--new is about a thread, and none is named.", "Name one: --thread NAME.")
-        return {}
-    # The text as it was written: a variable in it may have changed when the cell is run again.
-    written = call.body if call.body is not None else " ".join(call.options.text)
-    if call.saved is not None:
-        written = repr((call.saved.text, call.given))
-    return {"thread": call.options.thread, "new": call.options.new, "turn": turn_key(call.shell, written)}

@@ -144,10 +144,10 @@ def _as_before(before: Answer, whole: Answer) -> Answer:
     """The whole answer as the kind of answer that it was."""
     from kaggle_magics.code.check import CodeAnswer, check_code
     from kaggle_magics.code.extract import extract_code
-    from kaggle_magics.rag.answering.answer import GroundedAnswer, finish
+    from kaggle_magics.rag.answering.answer import GroundedAnswer, finish_again
 
     if isinstance(before, CodeAnswer):
         code = extract_code(whole.text, before.language)
         checks = check_code(code, before.language)
         return CodeAnswer(**whole.fields(), code=code, language=before.language, checks=checks)
-    return finish(whole, before.hits) if isinstance(before, GroundedAnswer) else whole
+    return finish_again(whole, before) if isinstance(before, GroundedAnswer) else whole

@@ -89,7 +89,7 @@ def test_citations_lead_to_open_sources_and_the_rest_is_folded() -> None:
     target = re.search(r'<a class="km-chip" href="#(km-[\w-]+)" title="([^"]*)">\[1\]</a>', view.html)
     assert target is not None and f'<details id="{target[1]}" open>' in view.html
     assert target[2] == "a &lt;b&gt;.pdf, page 3 · Head &gt; Sub: It is &lt;i&gt;."
-    assert "Head &gt; Sub" in view.html and "Found, but not cited: 1" in view.html and "other.md" in view.html
+    assert "Head &gt; Sub" in view.html and "Given, but not cited: 1" in view.html and "other.md" in view.html
     assert "<b>" not in view.html and "<i>" not in view.html
     assert "[1] a <b>.pdf, page 3" in view.text
 

@@ -12,6 +12,7 @@ import pytest
 
 from kaggle_magics.extras import installed
 from kaggle_magics.rag.answering.answer import extractive
+from kaggle_magics.rag.answering.evidence import POOL, weigh
 from kaggle_magics.rag.collection import Collection
 from kaggle_magics.rag.embedding.models import PACKAGE, find_embedder
 
@@ -62,7 +63,10 @@ def test_extracts_answer_what_is_there_and_refuse_what_is_not(
 ) -> None:
     answered, refused = [], []
     for question in questions:
-        done = extractive(question["question"], handbook.search(question["question"]), embedder=handbook.embedder)
+        text, embedder = question["question"], handbook.embedder
+        pool = handbook.search(text, passages=POOL)
+        evidence = weigh(text, pool, embedder)
+        done = extractive(text, handbook.search(text), embedder=embedder, evidence=evidence, pool=pool)
         if question["source"]:
             answered.append(not done.refused and question["answer"].lower() in done.text.lower())
         else:

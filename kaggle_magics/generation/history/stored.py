@@ -20,6 +20,8 @@ _HOMES = {
     "kaggle_magics.models.request": ("Image", "Message", "Sampling", "Progress", "Usage", "TokenProbability"),
     "kaggle_magics.code.check": ("CodeAnswer", "Check"),
     "kaggle_magics.rag.answering.answer": ("GroundedAnswer", "Citation"),
+    "kaggle_magics.rag.answering.evidence": ("Evidence",),
+    "kaggle_magics.rag.answering.support": ("Claim",),
     "kaggle_magics.rag.passages": ("Hit", "Passage", "Place"),
 }
 """Module -> the dataclasses in it that answers are made of. Rooms above are only named: they load with an answer of

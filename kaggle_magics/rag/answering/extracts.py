@@ -1,33 +1,25 @@
 """Answers without a model: the sentences of the hits that are nearest to the question.
 
-A sentence scores its cosine similarity to the question plus `OVERLAP_WEIGHT` times the share of the question's content
-words that stand in it or in its passage's context. Measured with all-MiniLM-L6-v2, five hits a question, on 293
-answerable questions of a SQuAD v2 slice (the same again with their paragraph taken out of the collection) and on the
-example handbook's 28 answerable and 10 unanswerable questions: the best sentence holds the answer in 74 % (SQuAD) and
-100 % (handbook). At `THRESHOLD` 90 % and 100 % of the answerable ones are answered, 49 % and 90 % of the others
-refused; the SQuAD ones are hard because the rest of the collection is on the same two subjects (0.85 would refuse 75 %
-of them but answer only 26 of the handbook's 28). Questions written to deceive are refused in 16 %: that takes a reader.
+A sentence scores its own nearness (the cosine plus half the weighted share of the question's words in it) and a part of
+its passage's: what stands in the right passage is more likely right. Each word weighs by how few of the found passages
+hold it.
 """
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kaggle_magics.rag.embedding.cache import EmbeddingCache
+from kaggle_magics.rag.answering.evidence import coverage
+from kaggle_magics.rag.answering.nearness import Nearness
+from kaggle_magics.rag.answering.words import terms
 from kaggle_magics.rag.embedding.protocol import Embedder
-from kaggle_magics.rag.finding.words import content_words
 from kaggle_magics.rag.passages import Hit
 from kaggle_magics.rag.sentences import unit_spans
 
 OVERLAP_WEIGHT = 0.5
-THRESHOLD = 0.75
-"""Score below which nothing is near enough to be an answer."""
-LEXICAL_THRESHOLD = 0.5
-"""The same without an embedder, where the score is the share of the question's words alone: 71 % and 100 % of the same
-questions are answered (68 % of the best sentences on SQuAD hold the answer), 67 % and 80 % of the others refused."""
+PASSAGE_WEIGHT = 0.5
 NEAR_BEST = 0.9
 """A second sentence is given too when it reaches this share of the best one's score."""
 
@@ -40,44 +32,42 @@ class Extract:
     text: str
     """Verbatim but for line breaks, which are spaces."""
     score: float
+    span: tuple[int, int]
+    """Where it stands in the hit's text."""
 
 
-def best_extracts(question: str, hits: Sequence[Hit], embedder: Embedder | None, *, most: int = 2) -> list[Extract]:
-    """At most `most` extracts that are near enough to answer, best first; empty when none is."""
-    candidates: list[tuple[int, str]] = []
-    for number, hit in enumerate(hits, start=1):
-        text = hit.passage.text
-        candidates += ((number, re.sub(r"\s+", " ", text[start:end])) for start, end in unit_spans(text))
+def best_extracts(
+    question: str, hits: Sequence[Hit], embedder: Embedder | None, *, pool: Sequence[Hit] = (), most: int = 2
+) -> list[Extract]:
+    """At most `most` extracts that answer best, best first; empty without hits, and where nothing has any nearness."""
+    candidates = [(number, span) for number, hit in enumerate(hits, start=1) for span in unit_spans(hit.passage.text)]
     if not candidates:
         return []
-    wanted = set(map(_stem, content_words(question)))
-    scores = [_overlap(wanted, text, hits[number - 1].passage.context) for number, text in candidates]
-    threshold = LEXICAL_THRESHOLD
+    texts = [
+        re.sub(r"\s+", " ", hits[number - 1].passage.text[start:end]).strip() for number, (start, end) in candidates
+    ]
+    covering = coverage(question, list(pool) or list(hits))
+    shares = [
+        covering.of(set(terms(f"{hits[number - 1].passage.context} {text}")))
+        for (number, _), text in zip(candidates, texts, strict=True)
+    ]
+    whole = [covering.of(set(terms(f"{hit.passage.context} {hit.passage.text}"))) for hit in hits]
+    scores = [share + PASSAGE_WEIGHT * whole[number - 1] for (number, _), share in zip(candidates, shares, strict=True)]
     if embedder is not None:
-        with contextlib.closing(EmbeddingCache()) as cache:
-            vectors, _ = cache.embed(embedder, [text for _, text in candidates])
-        near = vectors @ embedder.embed_query(question)
-        scores = [float(cosine) + OVERLAP_WEIGHT * share for cosine, share in zip(near, scores, strict=True)]
-        threshold = THRESHOLD
+        nearness = Nearness(embedder)
+        near = nearness.of(question, texts)
+        about = nearness.of(question, [hit.passage.text for hit in hits])
+        scores = [
+            float(cosine) + OVERLAP_WEIGHT * score + PASSAGE_WEIGHT * float(about[number - 1])
+            for cosine, score, (number, _) in zip(near, scores, candidates, strict=True)
+        ]
     # Equal scores stay in the order of the hits.
     order = sorted(range(len(candidates)), key=lambda place: -round(scores[place], 6))
     chosen: dict[str, Extract] = {}
     for place in order:
-        number, text = candidates[place]
-        if scores[place] < max(threshold, NEAR_BEST * scores[order[0]]) or len(chosen) == most:
+        least = max(NEAR_BEST * scores[order[0]], 1e-9)
+        if scores[place] < least or len(chosen) == most:
             break
-        chosen.setdefault(text, Extract(number, text, scores[place]))
+        number, span = candidates[place]
+        chosen.setdefault(texts[place], Extract(number, texts[place], scores[place], span))
     return list(chosen.values())
-
-
-def _overlap(wanted: set[str], text: str, context: str) -> float:
-    words = set(map(_stem, content_words(f"{context} {text}")))
-    return len(wanted & words) / len(wanted) if wanted else 0.0
-
-
-def _stem(word: str) -> str:
-    """A word without its commonest English endings; enough for "boats" to meet "boat"."""
-    for ending in ("ing", "ies", "ed", "es", "s"):
-        if word.endswith(ending) and len(word) - len(ending) >= 3:
-            return word[: -len(ending)]
-    return word

@@ -55,3 +55,8 @@ class ReadingPart(OpenedFolder):
         """Every passage, in the order of the sources' names and of their texts."""
         with self._working():
             return self._records.all_passages()
+
+    def beside(self, passage: Passage) -> list[Passage]:
+        """The passages right after and right before one in its document, as far as there are any."""
+        with self._working():
+            return self._records.beside(passage)

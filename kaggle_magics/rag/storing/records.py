@@ -180,6 +180,19 @@ class Records:
             found.update((row[0], _passage(row)) for row in self._connection.execute(query, some))
         return found
 
+    def beside(self, passage: Passage) -> list[Passage]:
+        """The passages right after and right before one in its document, as far as there are any."""
+        after = 'p.document_id = ? AND p."end" > ? AND p.start >= ? ORDER BY p.start, p."end" LIMIT 1'
+        before = 'p.document_id = ? AND p.start < ? AND p."end" <= ? ORDER BY p.start DESC, p."end" DESC LIMIT 1'
+        overlap = (passage.end - passage.start) // 2
+        found = []
+        for condition, values in (
+            (after, (passage.document_id, passage.end, passage.start + overlap)),
+            (before, (passage.document_id, passage.start, passage.end - overlap)),
+        ):
+            found += [_passage(row) for row in self._connection.execute(f"{_SELECT}WHERE {condition}", values)]
+        return found
+
     def all_passages(self) -> list[Passage]:
         """Every passage, by source and place."""
         return [_passage(row) for row in self._connection.execute(f"{_SELECT}ORDER BY d.source, p.start")]

@@ -36,6 +36,15 @@ class Tokens:
         left = self.truncates_left
         return [_cut(encoding, longest, left=left) for encoding in self._encodings(texts)]
 
+    def placed(self, text: str, longest: int | None = None) -> tuple[list[int], list[tuple[int, int]]]:
+        """A text's ids, cut off at the end at `longest`, and where in it each stands; special ones are (0, 0)."""
+        encoding = self._loaded().encode(text.encode("utf-8", "replace").decode("utf-8"))
+        ids, spans = _cut(encoding, longest, left=False), list(encoding.offsets)
+        lost = len(spans) - len(ids)
+        after = next((place for place, special in enumerate(reversed(encoding.special_tokens_mask)) if not special), 0)
+        end = len(spans) - after
+        return ids, spans[: end - lost] + spans[end:] if lost else spans
+
     @property
     def size(self) -> int:
         """Ids that there are."""

@@ -107,6 +107,36 @@ class SentenceTransformerEmbedder(FolderEmbedder):
             return self._run(model, rows, is_query=is_query)
         return unit(vectors[:, : self.facts.truncate])
 
+    def embed_tokens(self, texts: Sequence[str]) -> list[tuple[list[tuple[int, int]], Vectors]] | None:
+        """Of each text the tokens: (start, end) in it, and their unit vectors, shape (n, d), special ones left out.
+
+        None where the model has no vector for each token in its context.
+        """
+        model = self._loaded()
+        if not self._inputs:
+            return None
+        found: list[tuple[list[tuple[int, int]], Vectors]] = [([], np.zeros((0, 0), np.float32))] * len(texts)
+        placed = [self.tokens.placed(text, self.max_tokens) for text in texts]
+        for places in batches([len(ids) for ids, _ in placed], self._budget):
+            run = self._token_vectors(model, [placed[place][0] for place in places])
+            for place, vectors in zip(places, run, strict=True):
+                spans = placed[place][1]
+                own = [at for at, (low, high) in enumerate(spans) if low < high]
+                found[place] = ([spans[at] for at in own], unit(vectors[own]))
+        return found
+
+    def _token_vectors(self, model: Any, rows: list[list[int]]) -> list[Vectors]:
+        import torch
+
+        ids, mask = padded(rows, self.tokens.filler)
+        features = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
+        if "token_type_ids" in self._inputs:
+            features["token_type_ids"] = torch.zeros_like(features["input_ids"])
+        with torch.inference_mode():
+            features = {name: value.to(model.device) for name, value in features.items()}
+            vectors = model[0](features)["token_embeddings"].float().cpu().numpy()
+        return [row[: len(own)] for row, own in zip(vectors, rows, strict=True)]
+
     def _by_library(self, model: Any, texts: Sequence[str], *, is_query: bool) -> Iterator[Batch]:
         """Models with parts of their own (routers, prompts left out of the mean, chat templates)."""
         prompts = self.facts.prompts

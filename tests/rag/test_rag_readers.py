@@ -115,8 +115,30 @@ def test_json_values_stand_behind_their_paths() -> None:
 def test_json_lines_have_line_numbers_and_name_the_bad_one() -> None:
     document = read("a.jsonl", '{"a": 1}\n\n{"a": 2}\n')
     assert [span.place.row for span in document.spans] == [1, 3]
+    reading = Reading("a.jsonl")
+    document = assemble(find_reader("a.jsonl")(b'{"a": 1}\n{"a": \n{"a": 2}\n', reading))
+    assert [span.place.row for span in document.spans] == [1, 3]
+    assert reading.warnings == ["not JSON and left out: line 2"]
     with pytest.raises(DocumentError, match="line 2"):
         read("a.jsonl", '{"a": 1}\n{"a": \n')
+
+
+def test_a_list_of_objects_under_a_key_is_a_record_each() -> None:
+    document = read("a.json", '{"v": 1, "items": [{"id": 1, "t": "one"}, {"id": 2, "t": "two"}]}')
+    assert parts(document) == [
+        ("list", "v: 1"), ("list", "items[0].id: 1\nitems[0].t: one"), ("list", "items[1].id: 2\nitems[1].t: two"),
+    ]  # fmt: skip
+    assert [span.place.row for span in document.spans] == [None, 1, 2]
+
+
+def test_literal_blocks_of_rest_are_code_and_still_add_up() -> None:
+    text = "Part\n----\n\nSo::\n\n  x = 1\n\n  y = 2\n\nThen.\n\n.. note::\n\n   Words.\n\n"
+    text += ".. code-block:: py\n   :linenos:\n\n   f()\n"
+    document = read("a.rst", text)
+    assert document.text == text
+    assert [kind for kind, _ in parts(document)] == [
+        "heading", "paragraph", "code", "paragraph", "paragraph", "paragraph", "paragraph", "code",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("text", ["{", "[1, 2", "[" * 100_000])

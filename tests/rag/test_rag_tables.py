@@ -113,3 +113,17 @@ def test_cells_that_span_rows_are_repeated_and_those_that_span_columns_keep_the_
     assert table[1][:4] == ["a", "d", "e", "f"]
     assert table[2][0] == "g" and len({len(row) for row in table}) == 1
     assert spread([]) == []
+
+
+@pytest.mark.parametrize("header", ["id,word\n", ""])
+def test_pieces_of_the_recursive_splitter_say_their_rows_too(header: str) -> None:
+    text = header + "".join(f"{number},fish\n" for number in range(300))
+    document = assemble(find_reader("a.csv")(text.encode(), Reading("a.csv")))
+    first = 2 if header else 1
+    pieces = make_splitter(400, 0).split(document)
+    assert len(pieces) > 3
+    for piece in pieces[1:]:
+        lines = document.text[piece.start : piece.end].splitlines()
+        numbers = [int(line.split(" ")[0]) + first for line in lines]
+        assert (piece.place.row, piece.place.last_row) == (numbers[0], numbers[-1])
+    assert pieces[0].place.row == 1

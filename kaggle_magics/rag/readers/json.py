@@ -13,7 +13,8 @@ from kaggle_magics.rag.readers.reading import Reading
 
 
 def read(data: bytes, reading: Reading) -> Iterator[Block]:
-    """Yield a block for each element of a top-level list (`place.row` counts from 1), or for each key of an object.
+    """Yield a block for each element of a top-level list (`place.row` counts from 1), or for each key of an object; of
+    a key that holds a list of objects, a block for each of these.
 
     Raises `DocumentError` with line and column when the text is not JSON.
     """
@@ -23,16 +24,36 @@ def read(data: bytes, reading: Reading) -> Iterator[Block]:
             yield Block("\n".join(_lines(element)), "list", place=Place(row=number))
     elif isinstance(value, dict):
         for key, element in value.items():
-            yield Block("\n".join(_lines(element, str(key))), "list")
+            if isinstance(element, list) and len(element) > 1 and all(isinstance(one, dict) for one in element):
+                for number, one in enumerate(element):
+                    yield Block("\n".join(_lines(one, f"{key}[{number}]")), "list", place=Place(row=number + 1))
+            else:
+                yield Block("\n".join(_lines(element, str(key))), "list")
     else:
         yield Block(str(value))
 
 
 def read_lines(data: bytes, reading: Reading) -> Iterator[Block]:
-    """Yield a block for each line; `place.row` is the line's number. One bad line refuses the file and is named."""
+    """Yield a block for each line; `place.row` is the line's number. Lines that are not JSON are left out and named.
+
+    Raises `DocumentError` when there are more of these than others: then it is no such file.
+    """
+    blocks: list[Block] = []
+    wrong: list[int] = []
+    first: DocumentError | None = None
     for number, line in enumerate(decode(data).split("\n"), start=1):
         if line.strip():
-            yield Block("\n".join(_lines(_parsed(line, number))), "list", place=Place(row=number))
+            try:
+                blocks.append(Block("\n".join(_lines(_parsed(line, number))), "list", place=Place(row=number)))
+            except DocumentError as error:
+                wrong.append(number)
+                first = first or error
+    if first is not None and len(wrong) >= len(blocks):
+        raise first
+    if wrong:
+        several = "lines" if len(wrong) > 1 else "line"
+        reading.warnings.append(f"not JSON and left out: {several} {', '.join(map(str, wrong[:20]))}")
+    yield from blocks
 
 
 def _parsed(text: str, line: int | None = None) -> Any:

@@ -10,6 +10,7 @@ from kaggle_magics.rag.readers.decoding import decode
 from kaggle_magics.rag.readers.reading import Reading
 
 _UNDERLINE = re.compile(r"([=\-~^\"'`#*+:.<>_])\1{2,}\s*$")
+_CODE = re.compile(r"\s*\.\. (?:code|code-block|sourcecode|math)::")
 _ITEM = re.compile(r"\s*(?:[-*+\u2022]|\d{1,3}[.)])\s+\S")
 
 
@@ -17,11 +18,21 @@ def read(data: bytes, reading: Reading) -> Iterator[Block]:
     """Yield the paragraphs of a text, each with the blank lines that follow it.
 
     A line underlined with at least its own length of one punctuation character is a heading, with or without a line
-    above it too (reStructuredText); levels count in the order in which the underlines first appear.
+    above it too (reStructuredText); levels count in the order in which the underlines first appear. What is indented
+    after a paragraph that ends with "::", or after `.. code-block::`, is code.
     """
     levels: dict[tuple[str, bool], int] = {}
+    literal = ""
+    announced = False
     for paragraph in paragraphs(decode(data)):
         lines = paragraph.split("\n")
+        if announced and all(line[:1] in ("", " ", "\t") for line in lines):
+            literal += paragraph
+            continue
+        if literal:
+            yield Block(literal, "code")
+            literal = ""
+        announced = _announces(lines)
         title = _title(lines)
         if title is None:
             yield Block(paragraph, "list" if _ITEM.match(lines[0].strip("\n")) else "paragraph")
@@ -34,6 +45,14 @@ def read(data: bytes, reading: Reading) -> Iterator[Block]:
             yield Block(rest, "list" if _ITEM.match(rest) else "paragraph")
         elif rest:
             yield Block(rest)
+    if literal:
+        yield Block(literal, "code")
+
+
+def _announces(lines: list[str]) -> bool:
+    """Whether what is indented after these lines is code."""
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return _CODE.match(lines[0]) is not None or (last.endswith("::") and not last.startswith(".. "))
 
 
 def paragraphs(text: str) -> Iterator[str]:

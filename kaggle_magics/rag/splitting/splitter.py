@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from kaggle_magics.errors import OptionError
@@ -19,6 +19,7 @@ from kaggle_magics.rag.splitting.fitting import fitted
 from kaggle_magics.rag.splitting.pieces import Piece
 from kaggle_magics.rag.splitting.recursive import recursive_spans
 from kaggle_magics.rag.splitting.structured import structured, unit_of
+from kaggle_magics.rag.splitting.tables import rows_at
 
 STRUCTURED_SIZE = 800
 RECURSIVE_SIZE = 1000
@@ -55,9 +56,17 @@ class Splitter:
             spans = list(group)
             start, end = spans[0].start, spans[-1].end
             beginnings = [span.start for span in spans]
+            table, line, at = spans[0], 0, start
             for first, last in recursive_spans(document.text[start:end], self.chunk_size, self.chunk_overlap):
                 inside = spans[max(0, bisect_right(beginnings, start + first) - 1)]
-                yield Piece(start + first, start + last, "", inside.place)
+                place = inside.place
+                if inside.kind == "table" and place.row is not None:
+                    if inside is not table:
+                        table, line, at = inside, 0, inside.start
+                    line, at = line + document.text.count("\n", at, start + first), start + first
+                    place = rows_at(place, document.text, line, start + first, min(start + last, inside.end))
+                    place = replace(place, row=max(1, place.row or 1))  # a header that the reader made is no row
+                yield Piece(start + first, start + last, "", place)
 
 
 def make_splitter(

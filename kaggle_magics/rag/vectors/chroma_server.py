@@ -60,7 +60,7 @@ class ChromaServerIndex(ChromaCollection):
             pair = f"{unquote(self._url.username)}:{unquote(self._url.password or '')}".encode()
             headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
         return self._chromadb.HttpClient(
-            host=f"{self._url.scheme}://{self._url.hostname}{self._url.path.rstrip('/')}",
+            host=self.name,  # with its port: Chroma reads none beside a whole address
             port=self._port,
             ssl=self._url.scheme == "https",
             headers=headers or None,

@@ -60,7 +60,8 @@ def ingest(kept: Path) -> Any:
 def state(collection: Collection) -> Any:
     """All that a person could notice, in an order that does not depend on how it came there."""
     collection.search("tide", mode="dense")
-    held = collection._index.ids() if collection._index is not None else set()
+    assert collection._index is not None
+    held = collection._index.ids()
     connection = collection._records._connection
     for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE sql LIKE '%USING fts5%'").fetchall():
         connection.execute(f"INSERT INTO {name} ({name}, rank) VALUES ('integrity-check', 1)")
@@ -79,8 +80,8 @@ def state(collection: Collection) -> Any:
         text = next(document[-1] for document in documents if document[0] == passage[1])
         assert text[passage[2] : passage[3]] == passage[4]
     words = sorted(hit.passage.id for hit in collection.search("tide", mode="lexical", passages=500))
-    near = sorted(hit.passage.id for hit in collection.search("tide", mode="dense", passages=500))
-    assert near == sorted(row[0] for row in passages)
+    near = {key for key, _ in collection._index.search(HashEmbedder().embed_query("tide"), 500)}
+    assert near == held, "the vector index does not find all that it holds"
     return json.loads(json.dumps([documents, passages, words]))
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -187,6 +188,25 @@ def test_prune_removes_what_is_gone_below_the_paths_and_nothing_else(make: Make,
     assert [row.status for row in report.rows] == ["unchanged", "skipped", "removed"] and report.documents == 3
     report = collection.ingest({"other note": "B."}, prune=True)
     assert report.documents == 4, "a text covers no other"
+
+
+def test_prune_follows_an_archive_and_keeps_it_while_it_cannot_be_read(make: Make, tmp_path: Path) -> None:
+    def pack(*names: str) -> None:
+        with zipfile.ZipFile(tmp_path / "z.zip", "w") as archive:
+            for name in names:
+                archive.writestr(name, f"Text of {name}.")
+
+    collection = make()
+    pack("a.txt", "b.txt")
+    assert collection.ingest(tmp_path).documents == 2
+    whole = (tmp_path / "z.zip").read_bytes()
+    (tmp_path / "z.zip").write_bytes(b"PK no archive")
+    report = collection.ingest(tmp_path, prune=True)
+    assert report.documents == 2 and [row.status for row in report.rows] == ["skipped"]
+    (tmp_path / "z.zip").write_bytes(whole)
+    pack("b.txt")
+    report = collection.ingest(tmp_path, prune=True)
+    assert [row.status for row in report.rows] == ["unchanged", "removed"] and report.documents == 1
 
 
 def test_what_is_covered(tmp_path: Path) -> None:

@@ -56,7 +56,8 @@ class Ingestion:
     reused: int = 0
     left: int = 0
     _rows: dict[int, IngestRow] = field(default_factory=dict)
-    _missing: int = 0
+    _gone: set[int] = field(default_factory=set)
+    """Sources that do not exist."""
     _states: dict[str, State] = field(default_factory=dict)
     _labels: dict[str, str] = field(default_factory=dict)
     _touched: dict[str, str] = field(default_factory=dict)
@@ -72,7 +73,7 @@ class Ingestion:
         self._meter = Meter(_weights(sources), self.on_progress)
         try:
             self._read_and_store(sources)
-            if self._missing == len(sources):
+            if len(self._gone) == len(sources):
                 hint = missing_hint(sources[0].uri)
                 raise DocumentError(f"There is no file or folder {sources[0].label}.", hint or "Check the path.")
             removed = self._pruned(paths, sources) if self.prune else []
@@ -118,7 +119,8 @@ class Ingestion:
                 state.source, "unchanged", "", state.pages, state.characters, state.passages, state.recognised
             )
         else:
-            self._missing += outcome.missing
+            if outcome.missing:
+                self._gone.add(outcome.number)
             # What an earlier run stored of it stays: a file that cannot be read now was not emptied.
             kept = "; what was read of it earlier stays" if source.uri in self._states else ""
             row = IngestRow(source.label, "skipped", outcome.reason + kept, seconds=outcome.seconds)
@@ -191,10 +193,10 @@ class Ingestion:
 
     def _pruned(self, paths: Any, sources: Sequence[Source]) -> list[IngestRow]:
         """Remove what the paths cover and is no longer there."""
-        unread = {sources[number].uri for number, row in self._rows.items() if row.status == "skipped"}
-        # A file that is gone is no file that cannot be read.
-        unread = {uri for uri in unread if os.path.lexists(uri)}
-        there = {source.uri for number, source in enumerate(sources) if not self._is_gone(number, source)}
+        skipped = {number for number, row in self._rows.items() if row.status == "skipped"}
+        # An archive that cannot be opened now has one row, which ends with the mark of its members.
+        unread = {sources[number].uri.rstrip("!") for number in skipped - self._gone}
+        there = {source.uri for number, source in enumerate(sources) if number not in self._gone}
         gone = vanished(paths, self._states, there, unread)
         if gone:
             self.on_change(Change(removed=self.records.remove(gone)))
@@ -202,9 +204,6 @@ class Ingestion:
             IngestRow(state.source, "removed", "it is no longer there", state.pages, state.characters, state.passages)
             for state in (self._states[uri] for uri in gone)
         ]
-
-    def _is_gone(self, number: int, source: Source) -> bool:
-        return self._rows[number].status == "skipped" and not os.path.lexists(source.uri)
 
 
 def _weights(sources: Sequence[Source]) -> dict[int, float]:

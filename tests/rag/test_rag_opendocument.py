@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+import struct
 import subprocess
 import zipfile
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 from kaggle_magics.errors import DocumentError
 from kaggle_magics.rag.document import Document, assemble
-from kaggle_magics.rag.readers import find_reader, legacy
+from kaggle_magics.rag.readers import find_reader, legacy, word_binary
 from kaggle_magics.rag.readers.reading import Reading
 
 SPACES = " ".join(
@@ -184,9 +185,10 @@ def test_rtf_has_headings_tables_and_every_letter() -> None:
 
 def test_old_formats_name_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    for name in ("a.doc", "a.ppt"):
-        with pytest.raises(DocumentError, match="needs LibreOffice"):
-            read(OLE + bytes(600), name)
+    with pytest.raises(DocumentError, match="needs LibreOffice"):
+        read(OLE + bytes(600), "a.ppt")
+    with pytest.raises(DocumentError, match="not a Word document"):
+        read(OLE + bytes(600), "a.doc")
     with pytest.raises(DocumentError, match="not a Word document"):
         read(b"x", "a.doc")
     with pytest.raises(DocumentError, match="password"):
@@ -214,6 +216,35 @@ def test_antiword_gives_the_text_where_libreoffice_is_not_there(
     document, reading = read(OLE + bytes(600), "a.doc")
     assert [text for _, text in shown(document)] == ["First paragraph.", "Second."]
     assert reading.warnings
+
+
+def test_the_piece_table_of_an_old_word_file_gives_its_text() -> None:
+    first = "A \x13 PAGE \x143\x15 b\r".encode("cp1252")
+    second = "x\x07y\x07\x071\x07\x07\x07Größe 日\r hidden note".encode("utf-16-le")
+    main = bytearray(0x400) + first + second
+    counts = (0, len(first), len(first) + len(second) // 2)
+    pieces = struct.pack("<3I", *counts)
+    pieces += struct.pack("<HIH", 0, 0x40000000 | 2 * 0x400, 0) + struct.pack("<HIH", 0, 0x400 + len(first), 0)
+    clx = b"\x01\x02\x00ab\x02" + struct.pack("<I", len(pieces)) + pieces
+    struct.pack_into("<i", main, 0x4C, counts[2] - len(" hidden note"))
+    struct.pack_into("<II", main, 0x01A2, 5, len(clx))
+    text = word_binary._text(bytes(main), b"12345" + clx)
+    assert [(block.kind, block.text) for block in word_binary._blocks(text)] == [
+        ("paragraph", "A 3 b"), ("table", "x | y\n1 | "), ("paragraph", "Größe 日"),
+    ]  # fmt: skip
+
+
+@with_office
+@pytest.mark.slow
+def test_an_old_word_file_is_read_without_libreoffice(
+    word_file: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("olefile")
+    data = converted(word_file, ".docx", ".doc", tmp_path)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    document, reading = read(data, "a.doc")
+    assert [text for _, text in shown(document)] == ["First", "Größe, 日本語.", "a | b\nc | d", "End."]
+    assert reading.warnings == ["read without LibreOffice: headings are paragraphs"]
 
 
 def converted(data: bytes, suffix: str, wanted: str, folder: Path) -> bytes:

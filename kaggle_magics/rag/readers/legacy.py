@@ -12,7 +12,7 @@ from pathlib import Path
 
 from kaggle_magics.errors import DocumentError
 from kaggle_magics.rag.passages import Block
-from kaggle_magics.rag.readers import docx, pptx, text
+from kaggle_magics.rag.readers import docx, pptx, text, word_binary
 from kaggle_magics.rag.readers.packed import is_locked, is_ole
 from kaggle_magics.rag.readers.reading import Reading
 
@@ -23,9 +23,9 @@ _WORD_TOOLS = (("antiword", "-m", "UTF-8.txt", "-w", "0"), ("catdoc", "-d", "utf
 
 
 def read_doc(data: bytes, reading: Reading) -> Iterator[Block]:
-    """Yield what the .docx reader yields of it; its paragraphs where only antiword or catdoc is there.
+    """Yield what the .docx reader yields of it; without LibreOffice its paragraphs and tables, with a warning.
 
-    Raises `DocumentError`: locked, damaged, or no program is there, with the line that installs one.
+    Raises `DocumentError`: locked, damaged, or neither a program nor olefile is there, with the line that installs it.
     """
     _refuse(data, "a Word document (.doc)")
     if _office() is not None:
@@ -34,10 +34,11 @@ def read_doc(data: bytes, reading: Reading) -> Iterator[Block]:
     for tool in _WORD_TOOLS:
         if shutil.which(tool[0]):
             output = _run(tool, data, ".doc")[1]
-            reading.warnings.append(f"read with {tool[0]}: headings and tables as plain text")
+            reading.warnings.append(f"read with {tool[0]}, not LibreOffice: headings and tables are plain text")
             yield from text.read(output, reading)
             return
-    raise DocumentError("reading .doc needs LibreOffice or antiword. Run: !apt-get install -y antiword")
+    yield from word_binary.blocks(data)
+    reading.warnings.append("read without LibreOffice: headings are paragraphs")
 
 
 def read_ppt(data: bytes, reading: Reading) -> Iterator[Block]:

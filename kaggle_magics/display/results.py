@@ -73,7 +73,12 @@ class Hits(list["Hit"]):
                 "rank": hit.rank,
                 "source": hit.passage.source,
                 "place": str(hit.passage.place),
+                "context": hit.passage.context,
+                "start": hit.passage.start,
+                "end": hit.passage.end,
                 "text": hit.passage.text,
+                "matches": [hit.passage.text[start:end] for start, end in hit.matches],
+                "also": list(hit.also),
                 **{f"score_{name}": value for name, value in hit.scores.items()},
             }
             for hit in self

@@ -95,6 +95,17 @@ font-family:var(--jp-content-font-family,system-ui,sans-serif);font-style:italic
 .km-root .km-legend{display:flex;flex-wrap:wrap;gap:.2em 1.2em;margin:.6em 0 .3em;font-size:.88em}
 """
 
+# Where a search's passages stand and how near they are.
+_HITS = """
+.km-root .km-scores{display:flex;flex-wrap:wrap;gap:.15em 1.4em;margin:.3em 0;font-size:.88em}
+.km-root .km-score{display:inline-flex;align-items:center;gap:.45em;font-variant-numeric:tabular-nums}
+.km-root .km-meter{display:inline-block;width:5.5em;height:.55em;border:1px solid var(--km-line);border-radius:3px;
+overflow:hidden}
+.km-root .km-where .km-meter{width:9em}
+.km-root .km-meter i{display:block;height:100%;background:var(--km-link)}
+.km-root mark{background:rgba(255,193,7,.3);color:inherit;border-bottom:2px solid rgba(217,119,6,.9);padding:0 .05em}
+"""
+
 # An output that grows is sent again and again: only the rules that a text in the making needs.
 _LIVE = """
 .km-live{max-width:60rem;line-height:1.5;font-family:var(--jp-content-font-family,system-ui,sans-serif);
@@ -109,13 +120,15 @@ STYLE = re.sub(r"\n+", "", _STYLE)
 """The style sheet of every output, on one line."""
 TOKENS = re.sub(r"\n+", "", _TOKENS)
 """What outputs with tokens in them need besides."""
+HITS = re.sub(r"\n+", "", _HITS)
+"""What found passages need besides."""
 LIVE = re.sub(r"\n+", "", _LIVE)
 """The style sheet of a text in the making."""
 
 
 def root(html: str, kind: str) -> str:
     """Our own (already escaped) HTML in the element that the style sheet applies to."""
-    style = STYLE + TOKENS if 'class="km-tokens"' in html else STYLE
+    style = STYLE + (TOKENS if 'class="km-tokens"' in html else "") + (HITS if 'class="km-scores"' in html else "")
     return f'<style>{style}</style><div class="km-root km-{kind}">{html}</div>'
 
 

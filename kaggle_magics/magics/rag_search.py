@@ -28,7 +28,10 @@ def _options(parser: Parser) -> None:
     "Find the passages nearest to a question; no model is asked.",
     body="question",
     options=_options,
-    examples=("%%rag_search --passages 3\nopening hours", 'hits = %rag_search "opening hours" --mode lexical'),
+    examples=(
+        "%%rag_search --passages 3\nopening hours",
+        'hits = %rag_search "opening hours" --mode lexical --where page=3-5',
+    ),
 )
 def rag_search(call: Call) -> Hits | None:
     question = call.text()

@@ -108,9 +108,19 @@ def test_a_grounded_answer_is_labelled_by_its_kind() -> None:
     assert "[7], [9] in this answer" in grounded_view(grounded(unknown_citations=(7, 9))).text
 
 
+def test_hits_show_why_and_where() -> None:
+    """Marks stand at the words, between them everything is escaped; a bar is never wider than its frame."""
+    hit = Hit(PASSAGE, 1, {"dense": -0.2, "lexical": 0.0}, ((0, 2), (6, 9), (500, 600)), ("b.md, page 2",), 4000, 7)
+    view = hits_view([hit, Hit(PASSAGE, 2, {"dense": 0.5, "lexical": 3.0}, document_characters=1)])
+    assert "<mark>It</mark> is <mark>&lt;i&gt;</mark>" in view.html and "<i>." not in view.html
+    assert "page 3 of 7" in view.html and "The same text stands in b.md, page 2." in view.text
+    widths = [float(width) for width in re.findall(r"width:([\d.]+)%", view.html)]
+    assert widths and all(0 <= width <= 100 for width in widths) and "-0.200" in view.html
+
+
 def test_hits_tell_their_scores() -> None:
     view = hits_view([Hit(PASSAGE, 1, {"dense": 0.5, "lexical": 2.0})])
-    assert "1. a <b>.pdf, page 3 · Head > Sub (dense 0.500, lexical 2.000)" in view.text
+    assert "1. a <b>.pdf, page 3 · Head > Sub\n  dense 0.500, lexical 2.000" in view.text
     assert "Nothing was found" in hits_view([]).text
 
 

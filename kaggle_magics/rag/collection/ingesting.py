@@ -20,6 +20,11 @@ _TOGETHER = 2048
 """Passages whose vectors are stored together, so that a kill loses few."""
 
 
+_LEARNING = 1.0
+_SHARE = 0.1
+"""At most so many seconds, and so large a share of an ingest's time, go into learning how to search it."""
+
+
 class IngestingPart(OpenedFolder):
     """Ingesting into a collection."""
 
@@ -51,6 +56,8 @@ class IngestingPart(OpenedFolder):
                 filled = 0 if run.left else self._fill_vectors(cache)
             finally:
                 self._follow()
+            if not run.left and any(row.status in ("added", "updated") for row in rows):
+                self._learn(min(_LEARNING, _SHARE * (time.perf_counter() - begin)))
             documents, passages = self._records.counts()
             return IngestReport(
                 rows,

@@ -191,6 +191,9 @@ class OpenedFolder:
             self._index.close()
         self._index, self._indexed = None, -1
 
+    def _learn(self, seconds: float) -> None:
+        """What the part that searches learns from new documents, within about so many seconds."""
+
     def _synchronise(self) -> None:
         """Bring an open index up to the records; one that is not open is brought there when it is."""
         if self._index is not None and self._indexed != self._records.changes:

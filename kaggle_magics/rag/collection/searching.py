@@ -8,7 +8,7 @@ from typing import Any
 from kaggle_magics.errors import CollectionError
 from kaggle_magics.rag.collection.opened import OpenedFolder
 from kaggle_magics.rag.finding.fusion import EVEN
-from kaggle_magics.rag.finding.learning import Learnt, learn_weight
+from kaggle_magics.rag.finding.learning import FEWEST, Learnt, learn_weight
 from kaggle_magics.rag.finding.options import SearchOptions
 from kaggle_magics.rag.finding.rerank import CrossEncoderReranker, Reranker
 from kaggle_magics.rag.finding.search import search as search_records
@@ -61,6 +61,9 @@ class SearchingPart(OpenedFolder):
             self._learnt = self._records.changes, float(kept.get("weight", EVEN))
         return self._learnt[1]
 
+    def _learn(self, seconds: float) -> None:
+        self.learn(seconds=seconds, again=False)
+
     def learn(self, *, seconds: float = 10.0, again: bool = True) -> Learnt | None:
         """Learn the weight from the collection's own passages, within about `seconds`, and keep it with them.
 
@@ -75,6 +78,8 @@ class SearchingPart(OpenedFolder):
             if not again and kept.get("state") == state:
                 return None
             learnt = learn_weight(self._records, embedder, seconds=seconds)
+            if learnt.questions < FEWEST:
+                return learnt
             facts = {"weight": learnt.weight, "questions": learnt.questions, "state": state}
             self._records.set_meta({_LEARNT: json.dumps(facts)})
             self._learnt = None

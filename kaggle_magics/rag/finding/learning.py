@@ -3,8 +3,8 @@
 Nobody has judged its passages, but documents say what they are about: a document's first sentence (mostly its title),
 or the heading that a passage stands under, is a question that the document's other passages answer. The passage that
 the question was taken from is left out of both rankings, its words too. Of all weights the one is taken that ranks the
-other passages best, as nDCG@10, less `PRIOR` times its squared distance from one half: few questions, or questions that
-both legs answer alike, leave it there.
+other passages best, as nDCG@10, less `PRIOR` times its squared distance from `fusion.EVEN`: questions that both legs
+answer alike leave it there.
 """
 
 from __future__ import annotations

@@ -35,21 +35,24 @@ class IngestingPart(OpenedFolder):
         chunk_size: int | None = None,
         chunk_overlap: int | None = None,
         language: str | None = None,
+        speech_model: str | None = None,
         prune: bool = False,
         on_progress: Callable[[IngestProgress], None] | None = None,
     ) -> IngestReport:
         """Read files, folders, patterns, texts (dict of name -> text) or documents; see `find_sources`.
 
         What did not change is neither read nor embedded again. `chunk_size` and `chunk_overlap` in characters switch to
-        the recursive splitter. `prune` removes sources that `paths` cover and that are no longer there. Interrupted or
-        killed, the documents finished so far are kept; after an interrupt the report says how many are `left`.
+        the recursive splitter. `language` (ISO 639) is that of OCR and speech, `speech_model` the Whisper model that
+        writes down recordings, by default an attached one. `prune` removes sources that `paths` cover and that are no
+        longer there. Interrupted or killed, the documents finished so far are kept; after an interrupt the report says
+        how many are `left`.
         Raises `OptionError`, `DocumentError` when none of the paths exists, `CollectionError` when storing fails.
         """
         splitter = make_splitter(chunk_size, chunk_overlap, self.embedder)
         with self._working(), contextlib.closing(EmbeddingCache()) as cache:
             begin = time.perf_counter()
             self._make_writable()
-            embedder, options = self._remembered_embedder(), ReadOptions(language)
+            embedder, options = self._remembered_embedder(), ReadOptions(language, speech_model)
             run = Ingestion(self._records, splitter, embedder, cache, on_progress, options, prune, self._follow)
             try:
                 rows = run.run(paths)

@@ -26,8 +26,14 @@ _CODE = re.findall(
     ".sh .bash .sql .css .toml .yaml .yml .ini .cfg .conf .mk .cmake .m .hs .ml .clj .ex .erl .dart .proto ",
 )
 
+_SOUND = re.findall(
+    r"\S+",
+    ".wav .mp3 .m4a .m4b .aac .flac .ogg .oga .opus .wma .aif .aiff .amr .mp4 .m4v .mkv .webm .mov .avi .mpg .mpeg "
+    ".wmv .flv .3gp ",
+)
+
 READERS: dict[str, str] = {
-    **dict.fromkeys(("", ".txt", ".text", ".log", ".rst", ".rest", ".tex", ".srt", ".vtt"), f"{_HERE}.text:read"),
+    **dict.fromkeys(("", ".txt", ".text", ".log", ".rst", ".rest", ".tex"), f"{_HERE}.text:read"),
     **dict.fromkeys((".md", ".markdown", ".mdown", ".mkd", ".qmd", ".rmd"), f"{_HERE}.markdown:read"),
     **dict.fromkeys((".html", ".htm", ".xhtml"), f"{_HERE}.html:read"),
     ".pdf": f"{_HERE}.pdf:read",
@@ -49,6 +55,8 @@ READERS: dict[str, str] = {
     **dict.fromkeys((".jsonl", ".ndjson"), f"{_HERE}.json:read_lines"),
     ".ipynb": f"{_HERE}.notebook:read",
     **dict.fromkeys((".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif"), f"{_HERE}.image:read"),
+    **dict.fromkeys((".srt", ".vtt"), f"{_HERE}.subtitles:read"),
+    **dict.fromkeys(_SOUND, f"{_HERE}.speech:read"),
     ".eml": f"{_HERE}.mail:read",
     ".msg": f"{_HERE}.outlook:read",
     **dict.fromkeys(_CODE, f"{_HERE}.code:read"),

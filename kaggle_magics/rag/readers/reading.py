@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,6 +12,11 @@ class ReadOptions:
 
     language: str | None = None
     """Of OCR and speech, as ISO 639 ("de", "deu"); several joined by "+". None: English in OCR, found out in speech."""
+
+    speech_model: str | None = None
+    """Reference of a Whisper model; None: an attached one."""
+    resources: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    """What readers keep from one file to the next of the same ingest: a loaded model."""
 
     @property
     def key(self) -> str:

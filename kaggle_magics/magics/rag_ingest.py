@@ -26,17 +26,13 @@ if TYPE_CHECKING:
 
 
 def _options(parser: Parser) -> None:
-<<<<<<< HEAD
     parser.argument(
         "PATH",
-        "Files, folders, globs, or variables of the notebook: texts, a DataFrame, documents.",
+        "Files, folders, globs, web addresses, or variables of the notebook: texts, a DataFrame, documents.",
         dest="paths",
         nargs="+",
         complete="path",
     )
-=======
-    parser.argument("PATH", "Files, folders, globs or web addresses.", dest="paths", nargs="+", complete="path")
->>>>>>> e18e3bb (Recordings are written down by an attached Whisper model, with times; subtitles keep theirs; %rag_ingest --language and --speech-model)
     collection_option(parser)
     parser.option(
         "--path",
@@ -46,13 +42,10 @@ def _options(parser: Parser) -> None:
     )
     parser.option("--chunk-size", help="Longest passage, in characters.", type=whole, metavar="N")
     parser.option("--chunk-overlap", help="Characters that two neighbours share.", type=whole, metavar="N")
-<<<<<<< HEAD
     parser.option("--text", help="Of a table: the column that holds texts; each row is a document.", metavar="COLUMN")
     parser.option("--id", help="With --text: the column that tells rows apart.", metavar="COLUMN")
-=======
     parser.option("--language", help="Of OCR and speech, as ISO 639: de, ja, en+fr.", metavar="CODE")
     parser.option("--speech-model", help="Whisper model for recordings; an attached one by default.", metavar="REF")
->>>>>>> e18e3bb (Recordings are written down by an attached Whisper model, with times; subtitles keep theirs; %rag_ingest --language and --speech-model)
     embedder_option(parser)
     parser.switch("--reembed", help="With --embedder: give up the vectors of another model and make all anew.")
     store_option(parser)
@@ -86,13 +79,10 @@ def rag_ingest(call: Call) -> IngestReport:
             path=options.path,
             chunk_size=options.chunk_size,
             chunk_overlap=options.chunk_overlap,
-<<<<<<< HEAD
             text=options.text,
             id=options.id,
-=======
             language=options.language,
             speech_model=options.speech_model,
->>>>>>> e18e3bb (Recordings are written down by an attached Whisper model, with times; subtitles keep theirs; %rag_ingest --language and --speech-model)
             embedder=call.embedder(),
             store=typed_store(options.store, call.names),
             prune=options.prune,

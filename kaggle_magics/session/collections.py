@@ -53,12 +53,13 @@ class CollectionCalls(GeneratingCalls):
         metadata.
 
         Running it again on the same files embeds nothing. `path` is the folder that keeps the collection; without it
-        the collection is temporary. `chunk_size` and `chunk_overlap` are in characters. `language` (ISO 639) is that of
-        OCR and speech, `speech_model` the Whisper model for recordings (an attached one by default). `prune` removes
-        from the collection what the paths cover and is no longer there. `embedder` is a model's name or path, an
-        `openai:` address, a LangChain `Embeddings` object or a function from texts to vectors; with `reembed` it
+        the collection is temporary. `chunk_size` and `chunk_overlap` are in characters. `language` (ISO 639) is that
+        of OCR and speech, `speech_model` the Whisper model for recordings (an attached one by default). `prune`
+        removes from the collection what the paths cover and is no longer there. `embedder` is a model's name or path,
+        an `openai:` address, a LangChain `Embeddings` object or a function from texts to vectors; with `reembed` it
         replaces the one that made the vectors that are there. `store` is the name of a vector index, the address of a
-        Chroma server or a LangChain `VectorStore`. A folder that another process uses is waited for up to `wait` seconds.
+        Chroma server or a LangChain `VectorStore`. A folder that another process uses is waited for up to `wait`
+        seconds.
         """
         if text is not None:
             from kaggle_magics.rag.sources import row_texts

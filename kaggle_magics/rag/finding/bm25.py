@@ -10,6 +10,7 @@ word's rarity is counted in groups of neighbours, since words repeat within a do
 from __future__ import annotations
 
 from collections.abc import Mapping
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,9 +37,7 @@ def lexical_scores(
     own, around = np.zeros(size, np.float32), np.zeros(size, np.float32)
     if not size:
         return own
-    lengths = layout.length
-    window = _over_windows(np.arange(size), lengths, layout)
-    own_norm, window_norm = _norm(lengths), _norm(window)
+    own_norm, window_norm = _norms(layout)
     for term, weight in terms.items():
         positions, counts = index.postings(term, layout)
         if without is not None:
@@ -54,6 +53,17 @@ def lexical_scores(
         around += idf * spread * (K1 + 1) / (spread + window_norm)
     scores: Scores = np.where(own > 0, OWN * own + (1 - OWN) * around, 0).astype(np.float32)
     return scores
+
+
+_known_norms: WeakKeyDictionary[Layout, tuple[Scores, Scores]] = WeakKeyDictionary()
+
+
+def _norms(layout: Layout) -> tuple[Scores, Scores]:
+    """Of the passages' own lengths and of their windows': the same for every question, so worked out once."""
+    if layout not in _known_norms:
+        window = _over_windows(np.arange(len(layout)), layout.length, layout)
+        _known_norms[layout] = _norm(layout.length), _norm(window)
+    return _known_norms[layout]
 
 
 def _norm(lengths: Scores) -> Scores:

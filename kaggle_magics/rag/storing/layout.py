@@ -15,7 +15,7 @@ UNIT = 5
 """Neighbouring passages of a document that count as one text where a word's rarity is told."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Layout:
     """Passages in the order of their documents and places; every array has one element a passage."""
 

@@ -48,6 +48,8 @@ def run_terms(text: str) -> list[str]:
 
 def written_terms(text: str) -> list[str]:
     """Other words for what is written in a question or a text: parts of camelCase, whole numbers, C++."""
+    if text.isalpha() and text.isascii() and (text.islower() or text[1:].islower()):
+        return []  # most words: no humps, no digits, no symbols
     return list(_written(text))
 
 

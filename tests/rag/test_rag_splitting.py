@@ -82,6 +82,13 @@ def test_a_line_that_leads_in_stays_with_what_follows() -> None:
     assert pieces == [filler, f"Bring with you:\n\n{items}"]
 
 
+def test_a_short_title_stands_with_the_long_paragraph_below_it() -> None:
+    body = " ".join(f"Sentence number {number} tells about the sea." for number in range(40))
+    first, *rest = [piece for piece, _ in split(f"What is known of the sea.\n\n{body}\n", "a.txt")]
+    assert first.startswith("What is known of the sea.\n\nSentence number 0 tells") and len(first) <= 800
+    assert len(rest) == 2 and " ".join([first, *rest]).endswith(body)
+
+
 def test_long_paragraphs_are_cut_at_sentences() -> None:
     text = " ".join(f"Sentence number {number} tells about the sea." for number in range(100))
     pieces = [piece for piece, _ in split(text)]

@@ -71,13 +71,30 @@ def _section(text: str, spans: Sequence[Span], context: str, size: int) -> Itera
                 run = []
                 yield from table_pieces(text, span, context, size, lead)
             elif span.end - span.start > size:
-                yield from _run(text, run, context, size)
+                alone = len(run) - _leading(text, run, span, size)
+                yield from _run(text, run[:alone], context, size)
+                begin = run[alone].start if run[alone:] else span.start
                 run = []
-                for start, end in divided(text, span.start, span.end, size, span.kind):
-                    yield Piece(start, end, context, span.place, span.kind)
+                yield from _large(text, span, context, size, begin)
             else:
                 run.append(span)
         yield from _run(text, run, context, size)
+
+
+def _leading(text: str, run: Sequence[Span], span: Span, size: int) -> int:
+    """How many blocks before a large one go with it: all where they are too short to stand alone, else a lead-in."""
+    if run and span.start - run[0].start <= size // 4:
+        return len(run)
+    return int(bool(run) and leads_in(text, run[-1]) and span.start - run[-1].start <= size // 2)
+
+
+def _large(text: str, span: Span, context: str, size: int, begin: int) -> Iterator[Piece]:
+    """The pieces of a block that does not fit; the first begins at `begin`, where what leads into it begins."""
+    pieces = list(divided(text, span.start, span.end, size, span.kind))
+    if pieces[0][1] - begin > size:
+        pieces = list(divided(text, span.start, span.end, size - (span.start - begin), span.kind))
+    for number, (start, end) in enumerate(pieces):
+        yield Piece(start if number else begin, end, context, span.place, span.kind)
 
 
 def _run(text: str, spans: Sequence[Span], context: str, size: int) -> Iterator[Piece]:

@@ -60,6 +60,16 @@ def test_a_bare_encoder_is_pooled_by_the_mean_and_says_so(tmp_path: Path) -> Non
     assert cosines(embedder.embed_documents(tiny.texts()), library(folder).encode(tiny.texts())).min() > 0.99999
 
 
+def test_a_family_s_prompts_are_used_and_told(tmp_path: Path) -> None:
+    pytest.importorskip("sentence_transformers")
+    folder = tiny.sentence_transformer(tmp_path / "e5-small-tiny")
+    embedder: Any = find_embedder(folder)
+    assert "family's prompts, as the cards of the E5 models say" in embedder.notes[0]
+    assert cosines(embedder.embed_documents(["books"]), library(folder).encode(["passage: books"]))[0] > 0.99999
+    plain: Any = find_embedder(shutil.copytree(folder, tmp_path / "plain"))
+    assert plain.notes == () and plain.identity.split("@")[1] != embedder.identity.split("@")[1]
+
+
 def test_prompts_of_the_configuration_go_before_questions_and_passages(tmp_path: Path) -> None:
     pytest.importorskip("sentence_transformers")
     prompts = {"query": "books: ", "passage": "library: "}

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 CPU_TOKENS = 2048
-"""Padded tokens of a batch on a CPU. Beyond it nothing is gained, and a stop waits longer (`benchmarks/embedding.py
---budgets`: all-MiniLM-L6-v2 on one core, 1,000-character passages and short texts)."""
+"""Padded tokens of a batch on a CPU: the best of 256 to 8192 for 1,000-character passages by all-MiniLM-L6-v2 on one
+core (`benchmarks/embedding.py --budgets`), and a stop waits for one batch."""
 GPU_TOKENS = 16384
 """The same on a GPU, where small batches leave most of it idle. An estimate, halved where memory runs out."""
 

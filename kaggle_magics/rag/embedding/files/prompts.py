@@ -24,6 +24,9 @@ class Prompts:
     source: str = ""
     """Where they are from, for people; empty where there are none."""
 
+    of_family: bool = False
+    """Whether the model's own files say nothing, and its family's cards were believed."""
+
     @property
     def key(self) -> str:
         """A part of an embedder's identity."""
@@ -43,7 +46,7 @@ class Family:
 
 def _family(name: str, pattern: str, query: str, document: str, pooling: Pooling) -> Family:
     source = f"as the cards of the {name} models say" if query or document else ""
-    return Family(name, re.compile(pattern), Prompts(query, document, source), pooling)
+    return Family(name, re.compile(pattern), Prompts(query, document, source, bool(source)), pooling)
 
 
 FAMILIES = (

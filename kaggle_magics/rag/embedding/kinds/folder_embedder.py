@@ -43,7 +43,8 @@ class FolderEmbedder(ABC):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        return ()
+        prompts = self.facts.prompts
+        return (f"{self.name} gets its family's prompts, {prompts.source}.",) if prompts.of_family else ()
 
     @property
     def identity(self) -> str:

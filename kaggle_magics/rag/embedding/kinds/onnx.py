@@ -86,8 +86,11 @@ class OnnxEmbedder(FolderEmbedder):
     @property
     def notes(self) -> tuple[str, ...]:
         if self.facts.pooling_is_known:
-            return ()
-        return (f"The files of {self.facts.name} do not say how it is pooled: the mean of its token vectors is taken.",)
+            return super().notes
+        return (
+            *super().notes,
+            f"The files of {self.facts.name} do not say how it is pooled: the mean of its token vectors is taken.",
+        )
 
     def _more_identity(self) -> str:
         return f"{self.graph.name}\0{'+'.join(self.facts.pooling)}"

@@ -70,8 +70,11 @@ class SentenceTransformerEmbedder(FolderEmbedder):
     @property
     def notes(self) -> tuple[str, ...]:
         if self.facts.modules or self.facts.pooling_is_known:
-            return ()
-        return (f"{self.name} is a bare encoder: the mean of its token vectors is taken.",)
+            return super().notes
+        return (
+            *super().notes,
+            f"{self.name} is a bare encoder: the mean of its token vectors is taken.",
+        )
 
     def _stream(self, texts: Sequence[str], *, is_query: bool) -> Iterator[Batch]:
         model = self._loaded()

@@ -16,7 +16,7 @@ from kaggle_magics.models.request import Request, Sampling
 from kaggle_magics.session import Session
 from kaggle_magics.testing import ScriptedEngine
 
-ANN = "Ann is 30 years old."
+ANN = "Anna is 30 years old."
 
 
 @dataclass
@@ -38,8 +38,8 @@ def session(request: pytest.FixtureRequest) -> Iterator[Session]:
 
 def test_the_bundled_model_fills_in_a_dataclass(session: Session) -> None:
     answer = session.prompt(ANN, schema=Person)
-    assert answer.value == Person("Ann", 30) and answer.stop_reason == "end"
-    assert json.loads(answer.text) == {"name": "Ann", "age": 30} and session.last is answer
+    assert answer.value == Person("Anna", 30) and answer.stop_reason == "end"
+    assert json.loads(answer.text) == {"name": "Anna", "age": 30} and session.last is answer
     # The card says what was asked for, and the messages what the model was told of it.
     assert json.loads(answer.card.structure or "")["schema"]["required"] == ["name", "age"]
     assert answer.card.messages[-1].content == f"{ANN}\n\nAnswer with a JSON object with the keys name and age."
@@ -51,7 +51,7 @@ def test_it_can_be_held_to_a_form_without_being_told(session: Session) -> None:
 
 
 def test_numbers_and_expressions(session: Session) -> None:
-    assert session.prompt(f"{ANN} How old is Ann?", schema=int, constrain_only=True, max_tokens=9).value == 30
+    assert session.prompt(f"{ANN} How old is Anna?", schema=int, constrain_only=True, max_tokens=9).value == 30
     assert session.prompt("What is 2 + 3?", regex=r"[0-9]{2}:[0-9]{2}").value[2] == ":"
     assert session.prompt("Is the sky blue?", schema=Literal["yes", "no"]).value in ("yes", "no")
 
@@ -107,12 +107,12 @@ def test_many_at_once_each_with_its_own(session: Session) -> None:
         Prompt.of("Hello", regex=r"(a)\1"),
     ]
     rows = session.generate_many([prompt.request() for prompt in prompts])
-    assert rows[0].value == Person("Ann", 30) and rows[1].value in ("Lima", "Paris")
+    assert rows[0].value == Person("Anna", 30) and rows[1].value in ("Lima", "Paris")
     assert rows[2].value is None and rows[2].card.structure is None
     assert rows[3].stop_reason == "length" and rows[3].value is None and rows[3].text
     assert rows[4].stop_reason == "error" and "backreferences" in rows[4].text
     again = session.generate_many([prompts[0].request()] * 3)
-    assert [row.value for row in again] == [Person("Ann", 30)] * 3
+    assert [row.value for row in again] == [Person("Anna", 30)] * 3
 
 
 def test_probabilities_are_the_models_own(session: Session) -> None:
@@ -139,8 +139,8 @@ def test_what_cannot_be_enforced_is_said_before_anything_runs(session: Session) 
 
 def test_a_conversation_goes_on_with_structured_answers(session: Session) -> None:
     first = session.prompt(ANN, schema=Person, thread="people", new=True)
-    second = session.prompt("And who is that?", thread="people", choices="Ann,Bob")
-    assert first.value == Person("Ann", 30) and second.value in ("Ann", "Bob")
+    second = session.prompt("And who is that?", thread="people", choices="Anna,Bob")
+    assert first.value == Person("Anna", 30) and second.value in ("Anna", "Bob")
     assert [message.content for message in second.card.messages][1] == first.text
 
 

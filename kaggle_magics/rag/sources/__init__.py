@@ -12,6 +12,7 @@ from kaggle_magics.rag.sources.frames import RowTexts, is_table, row_texts, unna
 from kaggle_magics.rag.sources.members import Opened
 from kaggle_magics.rag.sources.objects import document_sources, is_text, object_sources, unnamed_text
 from kaggle_magics.rag.sources.source import Source
+from kaggle_magics.rag.sources.web import is_address, web_source
 
 __all__ = ["RowTexts", "Source", "find_sources", "missing_hint", "row_texts"]
 
@@ -19,10 +20,10 @@ __all__ = ["RowTexts", "Source", "find_sources", "missing_hint", "row_texts"]
 def find_sources(paths: Any) -> Iterator[Source]:
     """Every source that `paths` means, each uri once, files of a folder in the order of their names.
 
-    `paths`: a path or pattern, a text of several lines, a dict of name -> text (or bytes, texts, a table, documents), a
-    document (an object with `page_content` and `metadata`), a DataFrame, `RowTexts`, or a list of any of those, in
-    which a string is a text when it reads like one (`is_text`). A path that does not exist is a source whose `load`
-    raises `FileNotFoundError`.
+    `paths`: a path or pattern, an `https://` address, a text of several lines, a dict of name -> text (or bytes,
+    texts, a table, documents), a document (an object with `page_content` and `metadata`), a DataFrame, `RowTexts`, or
+    a list of any of those, in which a string is a text when it reads like one (`is_text`). A path that does not exist
+    is a source whose `load` raises `FileNotFoundError`.
     Raises `OptionError` for anything else and for nothing at all.
     """
     seen: set[str] = set()
@@ -40,7 +41,10 @@ def _expand(paths: Any, opened: Opened) -> Iterator[Source]:
             return
         if not isinstance(text, str) or not text.strip():
             raise OptionError("There is no path to read.", "Name a file, a folder or a pattern such as docs/*.md.")
-        yield from path_sources(text, opened)
+        if is_address(text):
+            yield web_source(text)
+        else:
+            yield from path_sources(text, opened)
     elif isinstance(paths, Mapping):
         for name, content in paths.items():
             if isinstance(content, os.PathLike):

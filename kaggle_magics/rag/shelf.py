@@ -50,7 +50,8 @@ class Shelf:
         from kaggle_magics.rag.collection import Collection
 
         folder = Path(path).expanduser().resolve() if path is not None else None
-        held = next((each for each in self.collections.values() if folder is not None and each.source == folder), None)
+        taken = folder is not None and not read_only
+        held = next((each for each in self.collections.values() if taken and each.source == folder), None)
         if held is not None and held.name != name:
             raise CollectionError(
                 f"The collection in {folder} is open here as {held.name!r}.",

@@ -144,3 +144,41 @@ def test_bad_search_options_are_one_line(ingested: Any, options: str) -> None:
 def test_ingesting_elsewhere_is_refused(ingested: Any, handbook: Path, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="lies in"):
         ingested.run(f"%rag_ingest '{handbook}' --path {tmp_path / 'other'}")
+
+
+def test_prune_removes_what_is_gone(ingested: Any, handbook: Path) -> None:
+    (handbook / "travel.txt").unlink()
+    ingested.run(f"report = %rag_ingest '{handbook}' --prune")
+    report = ingested.user_ns["report"]
+    assert [Path(row.source).name for row in report.rows if row.status == "removed"] == ["travel.txt"]
+    assert "travel.txt" not in ingested.run("%rag_status -c default")
+
+
+def test_a_collection_in_use_is_opened_as_a_copy_for_reading(shell: Any, handbook: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    shell.run(f"r = %rag_ingest '{handbook}' -c books --path {kept}")
+    drawn = shell.run(f"%rag_open {kept} -c copy --read-only")
+    assert "library.md" in drawn and "changes to it do not last" in drawn
+    status = shell.run("%rag_status")
+    assert "books" in status and "copy" in status and "characters" in status
+
+
+def test_an_interrupt_keeps_what_is_done_and_says_so(
+    shell: Any, handbook: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kaggle_magics.rag.storing.records import Records
+
+    store, calls = Records.store, iter([True])
+
+    def stop_later(self: Records, documents: Any) -> Any:
+        if next(calls, False):
+            return store(self, documents)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Records, "store", stop_later)
+    monkeypatch.setattr("kaggle_magics.rag.ingesting.run.FIRST", 1)
+    drawn = shell.run(f"%rag_ingest '{handbook}'")
+    assert "Interrupted: 1 documents are left" in drawn and "library.md" in drawn
+    monkeypatch.undo()
+    shell.run(f"report = %rag_ingest '{handbook}'")
+    assert shell.user_ns["report"].count("unchanged") == 1 and shell.user_ns["report"].count("added") == 1

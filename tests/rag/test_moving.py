@@ -268,7 +268,7 @@ def test_a_folder_whose_writing_fails_is_copied(make: Make, tmp_path: Path, monk
 
     expected = kept(make, tmp_path / "books")
 
-    def refuse(folder: Path) -> None:
+    def refuse(folder: Path, **options: Any) -> None:
         raise OSError(errno.EROFS, "Read-only file system")
 
     monkeypatch.setattr("kaggle_magics.rag.collection.folder.FolderLock", refuse)

@@ -48,7 +48,7 @@ class OpenedFolder:
         try:
             folder = take_folder(path, self._closing, contents, wait=wait, read_only=read_only)
             self.path, self.temporary = folder.path, folder.temporary
-            self.source = Path(path).expanduser().resolve() if path is not None else self.path
+            self.source = Path(path).expanduser().resolve() if path is not None and not read_only else self.path
             self._warnings += [folder.warning] if folder.warning else []
             self._records = self._opened_records(folder.records)
             self._take_store(store)

@@ -86,7 +86,7 @@ def test_a_best_passage_that_does_not_fit_is_cut_at_a_sentence_with_its_offsets(
 def test_no_room_and_no_hits_are_errors() -> None:
     with pytest.raises(OptionError, match="no room"):
         ask(hits("One."), 100, "word " * 200)
-    with pytest.raises(CollectionError, match="no passages"):
+    with pytest.raises(CollectionError, match="Nothing was found"):
         ask([], 100)
 
 

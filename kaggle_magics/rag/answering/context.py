@@ -47,7 +47,9 @@ def fill(hits: Sequence[Hit], fits: Fits, *, beside: Beside | None = None, docum
     where there is no room for a word.
     """
     if not hits:
-        raise CollectionError("There are no passages to answer from.", "Ingest documents first: %rag_ingest PATH")
+        raise CollectionError(
+            "Nothing was found to answer from.", "Ask in other words, or add documents: %rag_ingest PATH"
+        )
     given: list[Hit] = []
     left_out: list[Hit] = []
     joined = widened = 0

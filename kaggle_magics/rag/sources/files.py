@@ -22,8 +22,9 @@ _RACY = 3.0
 
 def path_sources(text: str, opened: Opened) -> Iterator[Source]:
     """The files that a path or pattern means, and what lies in those that hold other files."""
+    base = _base(text)
     for file in _files(text):
-        yield from with_members(_file_source(file), opened)
+        yield from with_members(_file_source(file, base), opened)
 
 
 def _files(text: str) -> Iterator[Path]:
@@ -53,7 +54,7 @@ def _files_below(folder: Path) -> Iterator[Path]:
         yield from (Path(here) / name for name in sorted(files) if not name.startswith("."))
 
 
-def _file_source(path: Path) -> Source:
+def _file_source(path: Path, base: Path) -> Source:
     absolute = Path(os.path.abspath(path))
 
     def load() -> bytes:
@@ -70,7 +71,7 @@ def _file_source(path: Path) -> Source:
 
     return Source(
         absolute.as_posix(),
-        _label(absolute),
+        _label(absolute, base),
         load,
         read,
         _telling_name(absolute),
@@ -105,12 +106,24 @@ def _telling_name(path: Path) -> str:
     return path.name
 
 
-def _label(absolute: Path) -> str:
-    """Relative to the working directory where the file lies below it, else absolute: unique either way."""
-    try:
-        return absolute.relative_to(Path.cwd()).as_posix()
-    except (ValueError, OSError):
-        return absolute.as_posix()
+def _base(text: str) -> Path:
+    """The folder that holds what was named: labels of files elsewhere than here begin below it."""
+    path = Path(os.path.abspath(os.path.expanduser(text)))
+    if not path.exists():
+        path = next((above for above in (path, *path.parents) if not glob.has_magic(str(above))), path)
+    return path.parent
+
+
+def _label(absolute: Path, base: Path) -> str:
+    """Below the working directory the path from there, else the path below what was named, with its own name first.
+
+    An ingest takes the whole path where another source bears this label already.
+    """
+    # What does not exist is named as a whole.
+    for folder in (Path.cwd(), base) if absolute.exists() else (Path.cwd(),):
+        if absolute.is_relative_to(folder):
+            return absolute.relative_to(folder).as_posix()
+    return absolute.as_posix()
 
 
 def missing_hint(uri: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from pdf_files import drawn
 
 from kaggle_magics.errors import DocumentError
+from kaggle_magics.rag.collection import Collection
 from kaggle_magics.rag.document import Document, assemble
 from kaggle_magics.rag.readers import find_reader, ocr
 from kaggle_magics.rag.readers.languages import tesseract_languages, whisper_language
@@ -140,6 +142,30 @@ def test_without_tesseract_the_line_that_installs_it_is_said(monkeypatch: pytest
     reading = Reading("report.docx")
     assert ocr.text_of_image(saved(drawn(SENTENCE)), reading) == ""
     assert "apt-get install -y tesseract-ocr" in reading.warnings[0]
+
+
+@needs_tesseract
+def test_what_was_stored_without_ocr_is_read_again_when_it_has_come(
+    make: Callable[..., Collection], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    docx = pytest.importorskip("docx", reason="python-docx is not installed")
+    document = docx.Document()
+    document.add_paragraph("The sign at the door says:")
+    document.add_picture(io.BytesIO(saved(drawn(SENTENCE))))
+    document.save(tmp_path / "sign.docx")
+    (tmp_path / "plain.txt").write_text("No picture here.", encoding="utf-8")
+    collection = make()
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "which", lambda name: None)
+        first, again = collection.ingest(tmp_path), collection.ingest(tmp_path)
+    assert "tesseract" in first.rows[1].reason and again.count("unchanged") == 2
+    now = collection.ingest(tmp_path)
+    assert {row.source.split("/")[-1]: row.status for row in now.rows} == {
+        "plain.txt": "unchanged",
+        "sign.docx": "updated",
+    }
+    assert SENTENCE in flat(collection.source_text(now.rows[1].source))
+    assert collection.ingest(tmp_path).count("unchanged") == 2
 
 
 def test_languages_are_named_as_iso_639_names_them() -> None:

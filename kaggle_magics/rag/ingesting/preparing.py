@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from kaggle_magics.errors import DocumentError
 from kaggle_magics.rag.document import Document, assemble
 from kaggle_magics.rag.passages import Block
+from kaggle_magics.rag.readers.ocr import missing as ocr_missing
 from kaggle_magics.rag.readers.reading import Reading, ReadOptions
 from kaggle_magics.rag.sources import Source, missing_hint
 from kaggle_magics.rag.splitting.pieces import Piece
@@ -18,6 +19,7 @@ from kaggle_magics.rag.storing.identity import identify
 from kaggle_magics.rag.storing.writing import State
 
 MISSING = "it does not exist"
+_WITHOUT_OCR = "|without-ocr"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ class Prepared:
     ids: list[str]
     digests: list[bytes]
     warnings: tuple[str, ...]
+    key: str
+    """How it was read and split, as `Preparing.key`; marked where something was left out for want of OCR."""
     seconds: float
 
     @property
@@ -79,6 +83,12 @@ class Preparing:
         """Names how a file becomes passages, so that a change of it is noticed."""
         return f"{self.splitter.key}|{self.options.key}"
 
+    def _is_current(self, state: State) -> bool:
+        """Whether what is stored was read and split as it would be now."""
+        if state.splitter == self.key + _WITHOUT_OCR:
+            return ocr_missing(self.options.language) is not None
+        return state.splitter == self.key
+
     def __call__(self, number: int, source: Source, stopped: Callable[[], bool] = lambda: False) -> Outcome:
         """Read and split a source that is new or changed. `Stopped` where `stopped` says so, asked between blocks."""
         begin = time.perf_counter()
@@ -88,7 +98,7 @@ class Preparing:
 
         try:
             state = self.states.get(source.uri)
-            current = state is not None and state.splitter == self.key
+            current = state is not None and self._is_current(state)
             # Taken before the bytes: a change while they are read makes the signature stale, never the content.
             signature = source.signature() if source.signature is not None else ""
             if current and state is not None and signature and signature == state.signature:
@@ -116,7 +126,17 @@ class Preparing:
             return Skipped(number, source, reason, False, spent())
         ids, digests = [key for key, _ in named], [digest for _, digest in named]
         return Prepared(
-            number, source, content_hash, signature, document, pieces, ids, digests, tuple(reading.warnings), spent()
+            number,
+            source,
+            content_hash,
+            signature,
+            document,
+            pieces,
+            ids,
+            digests,
+            tuple(reading.warnings),
+            self.key + _WITHOUT_OCR * reading.without_ocr,
+            spent(),
         )
 
 

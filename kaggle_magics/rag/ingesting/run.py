@@ -176,7 +176,7 @@ class Ingestion:
             one.source.uri,
             label,
             one.content_hash,
-            f"{self.splitter.key}|{self.options.key}",
+            one.key,
             one.signature,
             one.document,
             one.pieces,

@@ -71,12 +71,19 @@ def missing(language: str | None = None) -> str | None:
     )
 
 
+def lacking(reading: Reading) -> str | None:
+    """What OCR lacks here for a file, or None; the file is read again when it lacks nothing any more."""
+    reason = missing(reading.options.language)
+    reading.without_ocr = reading.without_ocr or reason is not None
+    return reason
+
+
 def text_of_image(data: bytes, reading: Reading) -> str:
     """The text in a picture that stands in a document, "" when there is none.
 
     Where OCR is missing or the picture cannot be read, "" too, and `reading.warnings` says so, once.
     """
-    reason = missing(reading.options.language)
+    reason = lacking(reading)
     if reason is None:
         try:
             return recognise(open_image(data), reading.options.language)

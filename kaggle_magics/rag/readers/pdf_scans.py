@@ -85,7 +85,7 @@ def recognise_pages(
     jobs = _jobs(scans, pictures)
     if not jobs:
         return found
-    reason = ocr.missing(reading.options.language)
+    reason = ocr.lacking(reading)
     if reason:
         reading.warnings.append(f"{_described(len(scans), len(pages), len(jobs) - len(scans))} not read: {reason}")
         return found

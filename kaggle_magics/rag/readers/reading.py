@@ -33,3 +33,5 @@ class Reading:
     metadata: dict[str, str | int | float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     """What was left out, and why; shown in the report."""
+    without_ocr: bool = False
+    """Whether something of it was left out because OCR was missing: it is read again where that has come."""

@@ -19,6 +19,7 @@ import csv
 import hashlib
 import json
 import math
+import os
 import sqlite3
 import tempfile
 import time
@@ -163,7 +164,9 @@ def _show(name: str, tuning: Sequence[bool], found: dict[str, list[tuple[float, 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--data", type=Path, required=True, help="the folder that holds the sets")
+    beside = Path(__file__).resolve().parent.parent.parent / "shared"
+    shared = Path(os.environ.get("KAGGLE_MAGICS_SHARED", beside))
+    parser.add_argument("--data", type=Path, default=shared / "data/questions", help="the folder that holds the sets")
     parser.add_argument("--sets", nargs="+", default=["scifact-train", "squad-v2-small"])
     parser.add_argument("--keep", type=Path, help="a folder where the collections stay")
     options = parser.parse_args()

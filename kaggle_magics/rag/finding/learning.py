@@ -28,7 +28,7 @@ QUESTIONS = 64
 FEWEST = 8
 """With fewer questions nothing is learnt."""
 PRIOR = 0.5
-POOL = 50
+POOL = 100
 PASSAGES = 20_000
 """Whole documents up to about as many passages take part."""
 REACH = 5

@@ -25,7 +25,7 @@ from kaggle_magics.rag.storing.where import Where
 from kaggle_magics.rag.vectors.index import VectorIndex
 from kaggle_magics.rag.vectors.keeping import compared, nearest
 
-POOL = 50
+POOL = 100
 """Candidates each leg brings at least."""
 
 

@@ -7,24 +7,21 @@ from collections.abc import Callable, Iterator
 
 from kaggle_magics.errors import CollectionError
 from kaggle_magics.rag.storing.identity import digest_of, embedded_text
-from kaggle_magics.rag.storing.segments import index_terms
+from kaggle_magics.rag.storing.segments import passage_terms
 
 VERSION = 2
 
-# Marks belong to words here: unicode61 takes the vowels and tones of Thai for separators. index_terms is a function of
-# ours. Its table keeps no text: what is taken out is made again from the passage.
+# Marks belong to words here: unicode61 takes the vowels and tones of Thai for separators. The table keeps no text, and
+# takes an entry out only by what was put in: passages.terms keeps that. Most passages have no such terms, and no entry.
 _SEGMENTS = """
 CREATE VIRTUAL TABLE segments USING fts5 (
     terms, content = '', tokenize = "porter unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'"
 );
-CREATE TRIGGER passages_added AFTER INSERT ON passages BEGIN
-    INSERT INTO lexical (rowid, text, context) VALUES (new.number, new.text, new.context);
-    INSERT INTO segments (rowid, terms) VALUES (new.number, index_terms(new.context || char(10) || new.text));
+CREATE TRIGGER segments_added AFTER INSERT ON passages WHEN new.terms <> '' BEGIN
+    INSERT INTO segments (rowid, terms) VALUES (new.number, new.terms);
 END;
-CREATE TRIGGER passages_removed AFTER DELETE ON passages BEGIN
-    INSERT INTO lexical (lexical, rowid, text, context) VALUES ('delete', old.number, old.text, old.context);
-    INSERT INTO segments (segments, rowid, terms)
-    VALUES ('delete', old.number, index_terms(old.context || char(10) || old.text));
+CREATE TRIGGER segments_removed AFTER DELETE ON passages WHEN old.terms <> '' BEGIN
+    INSERT INTO segments (segments, rowid, terms) VALUES ('delete', old.number, old.terms);
 END;
 """
 
@@ -62,7 +59,8 @@ CREATE TABLE passages (
     time REAL,                     -- seconds into a recording
     end_time REAL,
     digest BLOB NOT NULL DEFAULT x'',  -- of what is embedded for it; equal texts have equal vectors
-    vector BLOB                    -- float16 little-endian, unit length; NULL until it is embedded
+    vector BLOB,                   -- float16 little-endian, unit length; NULL until it is embedded
+    terms TEXT NOT NULL DEFAULT '' -- what is indexed of it besides its words (see segments.py), with spaces between
 );
 CREATE INDEX passages_document ON passages (document_id, start);
 CREATE INDEX passages_missing ON passages (number) WHERE vector IS NULL;
@@ -70,6 +68,12 @@ CREATE INDEX passages_digest ON passages (digest);
 CREATE VIRTUAL TABLE lexical USING fts5 (
     text, context, content = 'passages', content_rowid = 'number', tokenize = 'porter unicode61 remove_diacritics 2'
 );
+CREATE TRIGGER passages_added AFTER INSERT ON passages BEGIN
+    INSERT INTO lexical (rowid, text, context) VALUES (new.number, new.text, new.context);
+END;
+CREATE TRIGGER passages_removed AFTER DELETE ON passages BEGIN
+    INSERT INTO lexical (lexical, rowid, text, context) VALUES ('delete', old.number, old.text, old.context);
+END;
 {_SEGMENTS}
 """
 
@@ -91,13 +95,12 @@ def _from_1(connection: sqlite3.Connection) -> None:
     connection.create_function("digest_of", 2, lambda text, context: digest_of(embedded_text(text, context)))
     connection.execute("UPDATE passages SET digest = digest_of(text, context)")
     connection.execute("CREATE INDEX passages_digest ON passages (digest)")
-    for trigger in ("passages_added", "passages_removed"):
-        connection.execute(f"DROP TRIGGER {trigger}")
+    connection.execute("ALTER TABLE passages ADD COLUMN terms TEXT NOT NULL DEFAULT ''")
+    connection.create_function("passage_terms", 2, passage_terms)
+    connection.execute("UPDATE passages SET terms = passage_terms(text, context)")
     for statement in _statements(_SEGMENTS):
         connection.execute(statement)
-    connection.execute(
-        "INSERT INTO segments (rowid, terms) SELECT number, index_terms(context || char(10) || text) FROM passages"
-    )
+    connection.execute("INSERT INTO segments (rowid, terms) SELECT number, terms FROM passages WHERE terms <> ''")
 
 
 def _statements(script: str) -> Iterator[str]:
@@ -116,7 +119,6 @@ MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _from_1}
 
 def prepare(connection: sqlite3.Connection) -> None:
     """Create the tables in a new file, migrate an older one. Raises `CollectionError` for one from a newer release."""
-    connection.create_function("index_terms", 1, index_terms, deterministic=True)
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version == 0:
         connection.executescript(f"BEGIN;{_TABLES}PRAGMA user_version = {VERSION};COMMIT;")

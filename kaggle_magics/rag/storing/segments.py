@@ -33,6 +33,11 @@ def index_terms(text: str) -> str:
     return " ".join(found)
 
 
+def passage_terms(text: str, context: str) -> str:
+    """`index_terms` of a passage: what its row keeps, since the index takes an entry out only by what was put in."""
+    return index_terms(f"{context}\n{text}")
+
+
 def run_terms(text: str) -> list[str]:
     """Terms of a question's runs: their longest n-grams only, so that a word is not found by single characters of it.
 

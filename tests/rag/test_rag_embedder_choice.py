@@ -29,7 +29,7 @@ def session() -> Any:
 
 @pytest.fixture
 def static(tmp_path: Path) -> Path:
-    return tiny.static(tmp_path / "static")
+    return tiny.static(tmp_path / "static", saved=None)
 
 
 def vectors_of(collection: Collection) -> Any:
@@ -57,7 +57,7 @@ def test_other_weights_under_the_same_name_are_noticed(session: Any, static: Pat
     session.ingest(PAPERS, embedder=static, path=tmp_path / "kept", store="numpy")
     session.close_collection()
     shutil.rmtree(static)
-    tiny.static(static, seed=9)
+    tiny.static(static, seed=9, saved=None)
     opened = session.open_collection(tmp_path / "kept", store="numpy")
     assert opened.embedder is None and "other weights or settings" in opened.warnings[0]
     with pytest.raises(CollectionError, match="was embedded with static, not with static"):

@@ -27,8 +27,8 @@ def texts() -> list[str]:
     return [*found, "", "☃", "word " * 300, *TEXT]
 
 
-def write_tokenizer(folder: Path, *, most: int = 64) -> int:
-    """A WordPiece vocabulary of `TEXT`; gives its size."""
+def write_tokenizer(folder: Path, *, most: int = 64, saved: int | None = 5) -> int:
+    """A WordPiece vocabulary of `TEXT`; gives its size. `saved` is the length to cut at in tokenizer.json."""
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
     tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
@@ -38,8 +38,9 @@ def write_tokenizer(folder: Path, *, most: int = 64) -> int:
         TEXT, trainers.WordPieceTrainer(vocab_size=200, special_tokens=SPECIAL, show_progress=False)
     )
     tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
-    # As many are saved: for another length, which must not count.
-    tokenizer.enable_truncation(5)
+    # As many are saved: for another length, which must not count (it does for static models, which have no other).
+    if saved is not None:
+        tokenizer.enable_truncation(saved)
     tokenizer.enable_padding(length=5)
     tokenizer.save(str(folder / "tokenizer.json"))
     vocabulary = sorted(tokenizer.get_vocab().items(), key=lambda pair: pair[1])
@@ -97,12 +98,12 @@ def sentence_transformer(
     return folder
 
 
-def static(folder: Path, *, model2vec: bool = False, seed: int = 2) -> Path:
-    """A matrix and a tokenizer, as sentence-transformers or model2vec save them."""
+def static(folder: Path, *, model2vec: bool = False, seed: int = 2, saved: int | None = 5) -> Path:
+    """A matrix and a tokenizer that cuts at `saved` tokens, as sentence-transformers or model2vec save them."""
     from safetensors.numpy import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
-    size = write_tokenizer(folder)
+    size = write_tokenizer(folder, saved=saved)
     matrix = np.random.default_rng(seed).normal(size=(size, WIDTH)).astype(np.float32)
     if model2vec:
         # Half as many rows as tokens, each with a factor, as vocabulary quantisation makes it.

@@ -96,4 +96,5 @@ def rag_forget(call: Call) -> None:
         call.session.close_collection(name)
         print(f"Closed collection {name}.")
         return
-    print(f"Forgot {source}: {collection.forget(source)} passages removed from {name}.")
+    count = collection.forget(source)
+    print(f"Forgot {source}: {count} passage{'s' * (count != 1)} removed from {name}.")

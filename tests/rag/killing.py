@@ -2,7 +2,8 @@
 
     python killing.py STORE HOW FOLDER
 
-HOW is "points:N" (N of all points before and after a writing) or "times:N" (N moments by the clock).
+HOW is "points:N" (N of all points before and after a writing; "points:all") or "times:N" (N moments by the clock,
+anywhere in the time that an ingest in one go took).
 
 Each run is a fork of this process, so that everything is imported once. Prints one JSON object.
 """
@@ -176,7 +177,9 @@ def main() -> None:
     assert forked(lambda: ingest(first)[0].close())[0] == 0
     write_documents(FOLDER / "docs", changed=True)
     shutil.copytree(first, one_go)
+    begin = time.perf_counter()
     status, points = forked(lambda: changed_ingest(one_go, None))
+    lasted = time.perf_counter() - begin
     assert status == 0
     status, expected = forked(lambda: done(one_go))
     assert status == 0 and {row[1] for row in expected[1]} == {"unchanged"}
@@ -185,7 +188,7 @@ def main() -> None:
     killed = 0
     plan: list[Any]
     if kind == "points":
-        plan = list(range(points)) if int(number) >= points else sorted(choose.sample(range(points), int(number)))
+        plan = list(range(points)) if number == "all" else sorted(choose.sample(range(points), int(number)))
     else:
         plan = [choose.random() for _ in range(int(number))]
     for turn, at in enumerate(plan):
@@ -195,7 +198,7 @@ def main() -> None:
         if kind == "points":
             status, _ = forked(lambda kept=kept, at=at: changed_ingest(kept, at))
         else:
-            status = killed_after(0.4 * at, lambda kept=kept: changed_ingest(kept, None))
+            status = killed_after(lasted * at, lambda kept=kept: changed_ingest(kept, None))
         killed += status == -signal.SIGKILL
         if turn % 2:  # the cache only saves work
             shutil.rmtree(FOLDER / "cache", ignore_errors=True)

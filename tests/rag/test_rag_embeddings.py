@@ -126,15 +126,18 @@ def test_without_a_network_a_name_is_given_up_at_once(monkeypatch: pytest.Monkey
     monkeypatch.setenv("HF_HUB_OFFLINE", "0")
     monkeypatch.setattr(places, "_PATIENCE", 0.1)
 
+    answer = threading.Event()
+
     def hang(*arguments: object, **options: object) -> None:
-        time.sleep(2)
+        answer.wait(20)
         raise OSError("no name servers")
 
     monkeypatch.setattr("socket.getaddrinfo", hang)
     begin = time.perf_counter()
     with pytest.raises(ModelNotFound):
         find_embedder("nobody/nothing")
-    assert time.perf_counter() - begin < 1.5
+    assert time.perf_counter() - begin < 10
+    answer.set()
 
 
 def test_a_fingerprint_changes_with_any_file(tmp_path: Path) -> None:

@@ -80,7 +80,8 @@ def test_text_streams_into_one_output_at_most_ten_times_a_second(notebook: Noteb
     notebook.run("%%prompt --max-tokens 50 -o answer\nCount")
     shown = notebook.of_kind("display_data")
     times = [at for at, kind, _ in notebook.messages if kind == "update_display_data"]
-    assert len(shown) == 1 and 3 <= len(times) <= 15
+    lasted = notebook.messages[-1][0] - notebook.messages[0][0]
+    assert len(shown) == 1 and 2 <= len(times) <= 10 * lasted + 5
     ids = {content["transient"]["display_id"] for content in notebook.of_kind("display_data", "update_display_data")}
     assert len(ids) == 1
     last = notebook.of_kind("update_display_data")[-1]["data"]
@@ -89,15 +90,14 @@ def test_text_streams_into_one_output_at_most_ten_times_a_second(notebook: Noteb
 
 
 def test_the_stop_button_keeps_the_text_and_the_session(notebook: Notebook) -> None:
-    begin = time.perf_counter()
     notebook.run(
         "%%prompt -o stopped\nCount",
         when=lambda kind, content: kind == "update_display_data" and "word5" in content["data"]["text/plain"],
     )
-    assert time.perf_counter() - begin < 3.5  # the whole answer takes more than four seconds
     assert notebook.reply["status"] == "ok"
     assert "stopped" in notebook.of_kind("update_display_data")[-1]["data"]["text/html"]
     assert "interrupted" in notebook.value("stopped.stop_reason, stopped.text.startswith('word0 word1')")
+    assert notebook.value("'word199' in stopped.text").strip() == "False", "the whole answer takes four seconds"
     assert "kaggle_magics" not in notebook.value("[t.name for t in __import__('threading').enumerate()]")
     notebook.run("%%prompt --max-tokens 3 -o again\nCount")
     assert notebook.value("again.text").strip() == "word0 word1 word2"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 
@@ -85,7 +85,7 @@ class Hit:
     passage: Passage
     rank: int
     scores: Mapping[str, float]
-    matches: tuple[tuple[int, int], ...] = ()
+    matches: Sequence[tuple[int, int]] = ()
     """Where in the passage's text words of the question stand, inflected ones too: `(start, end)` in order."""
     also: tuple[str, ...] = ()
     """Where else the same text stands."""

@@ -111,6 +111,15 @@ def test_the_same_text_is_one_hit_and_tells_where_else_it_stands(make: Make) -> 
         assert [first.rank, second.rank] == [1, 2]
 
 
+def test_texts_that_differ_in_whitespace_only_are_one_hit_also_beyond_what_is_shown(make: Make) -> None:
+    collection = make()
+    collection.ingest({"a": "The  tide\nis high.", "b": "The tide is low.", "c": "The tide is high."})
+    hits = collection.search("high tide", mode="lexical", passages=1)
+    assert [(hit.passage.source, hit.also) for hit in hits] == [("c", ("a",))]
+    hits = collection.search("high tide", mode="lexical", passages=5)
+    assert [(hit.passage.source, hit.also) for hit in hits] == [("c", ("a",)), ("b", ())]
+
+
 def test_neighbours_are_joined_with_exact_offsets(make: Make) -> None:
     collection = make()
     words = [

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import pickle
+import random
 from collections.abc import Callable
 
 import pytest
 
 from kaggle_magics.rag.collection import Collection
+from kaggle_magics.rag.finding import terms
+from kaggle_magics.rag.finding.bm25 import lexical_scores
 from kaggle_magics.rag.storing.segments import index_terms
 
 TEXTS = {
@@ -112,3 +117,59 @@ def test_words_near_a_passage_count_for_it(make: Callable[..., Collection]) -> N
     hits = collection.search("oil for the pump", mode="lexical")
     oil = [hit.passage.source for hit in hits if "oil" in hit.passage.text]
     assert oil[0] == "b.txt"
+
+
+def test_marks_are_made_when_looked_at_also_after_the_collection_is_closed(
+    make: Callable[..., Collection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collection = make()
+    collection.ingest({"a": "The boats were sailing home.", "b": "getUserName reads a name."})
+    made: list[str] = []
+    real = terms.matches
+    monkeypatch.setattr(terms, "matches", lambda text, *rest: made.append(text) or real(text, *rest))
+    (hit,) = collection.search("a boat sails", mode="lexical")
+    (other,) = collection.search("user", mode="lexical")
+    assert made == []
+    collection.close()
+    assert list(hit.matches) == [(4, 9), (15, 22)] and len(hit.matches) == 2 and hit.matches[0] == (4, 9)
+    assert hit.matches == ((4, 9), (15, 22)) and made == [hit.passage.text]
+    copied = pickle.loads(pickle.dumps(other))
+    assert copied.matches == ((0, 11),) and copied == other and type(copied.matches) is tuple
+
+
+def test_scores_are_those_of_the_formula(make: Callable[..., Collection]) -> None:
+    """Passage by passage, without the arrays."""
+    collection = make()
+    choose = random.Random(3)
+    words = ["tide", "boat", "harbour", "mill", "winter", "forest", "pump", "oil"]
+    texts = {
+        f"{number}.txt": "\n\n".join(" ".join(choose.choices(words, k=7)).capitalize() + "." for _ in range(number + 1))
+        for number in range(12)
+    }
+    collection.ingest(texts, chunk_size=60, chunk_overlap=0)
+    records = collection._records
+    layout, asked = records.layout(), {"tide": 1.0, "mill": 0.5, "nothere": 1.0}
+    passages = records.passages(layout.ids)
+    counted = [passages[key].text.lower().rstrip(".").split() for key in layout.ids]
+    lengths = [len(passages[key].text) for key in layout.ids]
+    for without in (None, 5):
+        expected = []
+        windows = [
+            [at for at in range(len(layout)) if abs(at - own) <= 3 and layout.document[at] == layout.document[own]]
+            for own in range(len(layout))
+        ]
+        means = sum(lengths) / len(lengths), sum(sum(lengths[at] for at in one) for one in windows) / len(lengths)
+        for own, window in enumerate(windows):
+            scores = [0.0, 0.0]
+            for term, weight in asked.items():
+                held = [0 if at == without else counted[at].count(term) for at in range(len(layout))]
+                units = len({int(layout.unit[at]) for at in range(len(layout)) if held[at]})
+                idf = weight * math.log(1 + (layout.units - units + 0.5) / (units + 0.5))
+                for place, some in enumerate(([own], window)):
+                    often, length = sum(held[at] for at in some), sum(lengths[at] for at in some)
+                    norm = 1.2 * (1 - 0.75 + 0.75 * length / means[place])
+                    scores[place] += idf * often * 2.2 / (often + norm)
+            expected.append(0.2 * scores[0] + 0.8 * scores[1] if scores[0] > 0 else 0.0)
+        found = lexical_scores(records.lexical, layout, asked, without=without)
+        assert found.tolist() == pytest.approx(expected, abs=1e-4)
+        assert any(expected) and not all(expected)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -97,6 +98,17 @@ def test_passages_of_one_document_that_touch_become_one_at_the_place_of_the_best
     context = fill(found, lambda chosen: True, document={"d": document}.__getitem__)
     assert [hit.passage.text for hit in context.given] == [document[:49], "Other."] and context.joined == 2
     assert context.given[0].passage.start == 0 and context.given[0].rank == 1
+
+
+def test_a_text_that_was_joined_or_cut_has_no_marks_of_another() -> None:
+    document = "First sentence. Second sentence.\n\nFar away, the end."
+    one, two, far = (replace(hit, matches=((0, 5),)) for hit in slices(document, (16, 32), (0, 15), (34, 52)))
+    context = fill([one, two, far], lambda chosen: len(chosen) < 3, document={"d": document}.__getitem__)
+    assert [hit.matches for hit in context.given] == [()]
+    context = fill([one, replace(far, passage=replace(far.passage, document_id="e"))], lambda _: True, document=str)
+    assert [hit.matches for hit in context.given] == [((0, 5),), ((0, 5),)]
+    (long,) = (replace(hit, matches=((0, 8),)) for hit in hits("Sentence. " * 200))
+    assert ask([long], 120).given[0].matches == ()
 
 
 def test_passages_of_different_pages_stay_apart_so_that_a_citation_names_one() -> None:

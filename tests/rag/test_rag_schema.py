@@ -9,6 +9,7 @@ from typing import Any
 
 from kaggle_magics.rag.collection import Collection
 from kaggle_magics.rag.storing import schema
+from kaggle_magics.rag.storing.identity import sameness_of
 
 VERSION_1 = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -90,6 +91,8 @@ def test_a_file_of_version_1_is_migrated_and_its_vectors_are_used(
     names = "SELECT type, name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY 1, 2"
     assert new.execute(names).fetchall() == migrated.execute(names).fetchall()
     assert migrated.execute("PRAGMA user_version").fetchone() == (schema.VERSION,)
+    (sameness,) = migrated.execute("SELECT sameness FROM passages").fetchone()
+    assert sameness == sameness_of(text[8:]) != sameness_of("another text")
     collection.forget("a.md")
     assert indexed_terms(migrated) == []
 

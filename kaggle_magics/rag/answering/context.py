@@ -129,7 +129,9 @@ def _together(hit: Hit, other: Passage, document: Callable[[str], str]) -> Hit:
     """A hit widened by a passage that touches it; the text is the document's own."""
     passage = hit.passage
     start, end = min(passage.start, other.start), max(passage.end, other.end)
-    return replace(hit, passage=replace(passage, start=start, end=end, text=document(passage.document_id)[start:end]))
+    text = document(passage.document_id)[start:end]
+    # The matches are places in the text that was found.
+    return replace(hit, passage=replace(passage, start=start, end=end, text=text), matches=())
 
 
 def _cut(hit: Hit, fits: Callable[[Hit], bool]) -> Hit:
@@ -156,4 +158,4 @@ def _last_fitting(ends: Sequence[int], fits: Callable[[int], bool]) -> int | Non
 
 def _shortened(hit: Hit, length: int) -> Hit:
     passage = hit.passage
-    return replace(hit, passage=replace(passage, end=passage.start + length, text=passage.text[:length]))
+    return replace(hit, passage=replace(passage, end=passage.start + length, text=passage.text[:length]), matches=())

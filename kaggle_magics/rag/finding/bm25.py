@@ -34,54 +34,63 @@ def lexical_scores(
     `without` is the position of a passage whose words do not count.
     """
     size = len(layout)
-    own, around = np.zeros(size, np.float32), np.zeros(size, np.float32)
-    if not size:
-        return own
+    postings = index.postings(terms, layout) if size else {}
+    if without is not None:
+        postings = {term: _except(without, *pair) for term, pair in postings.items()}
+    held = np.zeros(size, np.bool_)
+    for positions, _ in postings.values():
+        held[positions] = True
+    # Only where a word stands is there a score, so windows elsewhere are not added up.
+    at = np.flatnonzero(held)
+    if not len(at):
+        return np.zeros(size, np.float32)
+    first, past = _window(at, layout)
     own_norm, window_norm = _norms(layout)
+    around_norm = window_norm[at]
+    own, around = np.zeros(size, np.float32), np.zeros(len(at), np.float32)
+    stands, before = np.zeros(size, np.int64), np.zeros(size + 1, np.int64)
     for term, weight in terms.items():
-        positions, counts = index.postings(term, layout)
-        if without is not None:
-            kept = positions != without
-            positions, counts = positions[kept], counts[kept]
+        positions, counts = postings.get(term, _NOWHERE)
         if not len(positions):
             continue
         units = 1 + int(np.count_nonzero(np.diff(layout.unit[positions])))
         idf = weight * np.log(1 + (layout.units - units + 0.5) / (units + 0.5))
         frequency = counts.astype(np.float32)
         own[positions] += idf * frequency * (K1 + 1) / (frequency + own_norm[positions])
-        spread = _over_windows(positions, frequency, layout)
-        around += idf * spread * (K1 + 1) / (spread + window_norm)
-    scores: Scores = np.where(own > 0, OWN * own + (1 - OWN) * around, 0).astype(np.float32)
+        stands[positions] = counts
+        np.cumsum(stands, out=before[1:])
+        stands[positions] = 0
+        spread = (before[past] - before[first]).astype(np.float32)
+        around += idf * spread * (K1 + 1) / (spread + around_norm)
+    scores = np.zeros(size, np.float32)
+    scores[at] = OWN * own[at] + (1 - OWN) * around
     return scores
 
 
+_NOWHERE: tuple[Integers, Integers] = (np.zeros(0, np.int64), np.zeros(0, np.int64))
 _known_norms: WeakKeyDictionary[Layout, tuple[Scores, Scores]] = WeakKeyDictionary()
+
+
+def _except(position: int, positions: Integers, counts: Integers) -> tuple[Integers, Integers]:
+    kept = positions != position
+    return positions[kept], counts[kept]
 
 
 def _norms(layout: Layout) -> tuple[Scores, Scores]:
     """Of the passages' own lengths and of their windows': the same for every question, so worked out once."""
     if layout not in _known_norms:
-        window = _over_windows(np.arange(len(layout)), layout.length, layout)
+        first, past = _window(np.arange(len(layout)), layout)
+        before = np.concatenate(([0.0], np.cumsum(layout.length, dtype=np.float64)))
+        window = (before[past] - before[first]).astype(np.float32)
         _known_norms[layout] = _norm(layout.length), _norm(window)
     return _known_norms[layout]
+
+
+def _window(at: Integers, layout: Layout) -> tuple[Integers, Integers]:
+    """Where the windows of passages begin, and where they have ended; windows end with their document."""
+    return at - np.minimum(layout.before[at], REACH), at + np.minimum(layout.after[at], REACH) + 1
 
 
 def _norm(lengths: Scores) -> Scores:
     norm: Scores = K1 * (1 - B + B * lengths / max(float(lengths.mean()), 1e-9))
     return norm
-
-
-def _over_windows(positions: Integers, values: Scores, layout: Layout) -> Scores:
-    """For every passage the sum of the values at the positions in its window; windows end with their document."""
-    size = len(layout)
-    total = np.zeros(size, np.float32)
-    total[positions] = values
-    for step in range(1, REACH + 1):
-        for offset in (-step, step):
-            to = positions + offset
-            inside = (to >= 0) & (to < size)
-            to, source = to[inside], positions[inside]
-            same = layout.document[to] == layout.document[source]
-            # A target is met once an offset: positions are distinct.
-            total[to[same]] += values[inside][same]
-    return total

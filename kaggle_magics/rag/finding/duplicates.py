@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from kaggle_magics.rag.passages import Passage
+from kaggle_magics.rag.storing.layout import Layout
 
 
-def without_duplicates(ranked: Iterable[str], passages: Mapping[str, Passage]) -> dict[str, list[Passage]]:
-    """The first key of each text (whitespace and context aside), in order, with the passages that say the same."""
-    first: dict[str, str] = {}
-    found: dict[str, list[Passage]] = {}
+def without_duplicates(ranked: Iterable[str], layout: Layout) -> dict[str, list[str]]:
+    """The first key of each text (whitespace and context aside), in order, with those of passages that say the same."""
+    first: dict[int, str] = {}
+    found: dict[str, list[str]] = {}
     for key in ranked:
-        text = " ".join(passages[key].text.split())
-        if (before := first.setdefault(text, key)) == key:
+        before = first.setdefault(int(layout.sameness[layout.position_of_id[key]]), key)
+        if before == key:
             found[key] = []
         else:
-            found[before].append(passages[key])
+            found[before].append(key)
     return found
 
 

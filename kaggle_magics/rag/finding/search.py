@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,7 +16,7 @@ from kaggle_magics.rag.finding.fusion import EVEN, min_max, reciprocal_ranks
 from kaggle_magics.rag.finding.neighbours import joined, stretches
 from kaggle_magics.rag.finding.options import SearchOptions
 from kaggle_magics.rag.finding.rerank import CANDIDATES, Reranker
-from kaggle_magics.rag.finding.terms import matches, question_terms
+from kaggle_magics.rag.finding.terms import Marks, question_terms
 from kaggle_magics.rag.passages import Hit, Passage
 from kaggle_magics.rag.storing.identity import embedded_text
 from kaggle_magics.rag.storing.layout import Layout
@@ -127,12 +127,14 @@ def _named(found: Found, options: SearchOptions, weight: float, *, fused: bool) 
 
 def _value(scores: Mapping[str, float]) -> float:
     # Six digits, so that the last bits of a matrix product do not decide an order.
-    return round(list(scores.values())[-1], 6)
+    *_, last = scores.values()
+    return round(last, 6)
 
 
 def _ranked(scores: Mapping[str, Mapping[str, float]], layout: Layout, most: int) -> list[str]:
     """The best `most`; a layout is in the order of sources and places, which decides between equal scores."""
-    return sorted(scores, key=lambda key: (-_value(scores[key]), layout.position_of_id[key]))[:most]
+    order = sorted((-_value(named), layout.position_of_id[key]) for key, named in scores.items())
+    return [layout.ids[at] for _, at in order[:most]]
 
 
 def _reranked(
@@ -152,6 +154,11 @@ def _reranked(
     return sorted(some, key=lambda key: -_value(scores[key]))
 
 
+def _read(records: Records, shown: Iterable[str], repeated: Mapping[str, Sequence[str]]) -> dict[str, Passage]:
+    """What is shown, and what says the same."""
+    return records.passages([each for key in shown for each in (key, *repeated[key])])
+
+
 def _hits(
     records: Records,
     ranked: Sequence[str],
@@ -159,8 +166,7 @@ def _hits(
     terms: frozenset[str],
     options: SearchOptions,
 ) -> list[Hit]:
-    passages = records.passages(ranked)
-    repeated = without_duplicates(ranked, passages)
+    repeated = without_duplicates(ranked, records.layout())
     order = list(repeated)
     if options.diversity > 0:
         vectors: dict[str, Vectors] = {}
@@ -170,8 +176,10 @@ def _hits(
     shown: list[Passage]
     if options.neighbours:
         runs = stretches(records, order, options.neighbours, options.passages)
+        passages = _read(records, (run.best for run in runs), repeated)
         shown = [joined(records, run, passages[run.best]) for run in runs]
     else:
+        passages = _read(records, order[: options.passages], repeated)
         shown = [passages[key] for key in order[: options.passages]]
     documents = records.documents_of({passage.document_id for passage in shown})
     return [
@@ -179,8 +187,8 @@ def _hits(
             passage,
             rank,
             dict(scores[passage.id]),
-            matches(passage.text, terms, records.lexical),
-            tuple(dict.fromkeys(map(told, repeated[passage.id]))),
+            Marks(passage.text, terms, records.lexical.stemmer),
+            tuple(dict.fromkeys(told(passages[key]) for key in repeated[passage.id])),
             *documents.get(passage.document_id, (0, None)),
         )
         for rank, passage in enumerate(shown, start=1)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import overload
 
 from kaggle_magics.rag.finding.words import STOP_WORDS
-from kaggle_magics.rag.storing.lexical import LexicalIndex
+from kaggle_magics.rag.storing.lexical import LexicalIndex, Stemmer
 from kaggle_magics.rag.storing.segments import RUN, run_terms, without_runs, written_terms
 
 MOST = 64
@@ -34,18 +35,58 @@ def question_terms(question: str, index: LexicalIndex) -> dict[str, float]:
     weights = dict.fromkeys((term for word in words for term in stems[word]), 1.0)
     weights.update(dict.fromkeys(run_terms(question), 1.0))
     weights = dict(list(weights.items())[:MOST])
-    for term in list(weights):
-        if len(term) >= _SHORTEST and not RUN.match(term) and not index.knows(term):
+    possible = [term for term in weights if len(term) >= _SHORTEST and not RUN.match(term)]
+    known = index.known(possible)
+    for term in possible:
+        if term not in known:
             for other in _relatives(term, index):
                 weights.setdefault(other, _RELATED)
     return weights
 
 
-def matches(text: str, terms: frozenset[str], index: LexicalIndex) -> tuple[tuple[int, int], ...]:
+class Marks(Sequence[tuple[int, int]]):
+    """What `matches` gives, worked out when it is first looked at: most hits are given to a model and never shown."""
+
+    def __init__(self, text: str, terms: frozenset[str], stemmer: Stemmer) -> None:
+        self._open: tuple[str, frozenset[str], Stemmer] | None = (text, terms, stemmer)
+        self._made: tuple[tuple[int, int], ...] = ()
+
+    def made(self) -> tuple[tuple[int, int], ...]:
+        if (waiting := self._open) is not None:
+            self._made = matches(*waiting)
+            self._open = None
+        return self._made
+
+    @overload
+    def __getitem__(self, at: int) -> tuple[int, int]: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> tuple[tuple[int, int], ...]: ...
+
+    def __getitem__(self, at: int | slice) -> tuple[int, int] | tuple[tuple[int, int], ...]:
+        return self.made()[at]
+
+    def __len__(self) -> int:
+        return len(self.made())
+
+    def __eq__(self, other: object) -> bool:
+        return self.made() == (other.made() if isinstance(other, Marks) else other)
+
+    def __hash__(self) -> int:
+        return hash(self.made())
+
+    def __repr__(self) -> str:
+        return repr(self.made())
+
+    def __reduce__(self) -> tuple[type, tuple[tuple[tuple[int, int], ...]]]:
+        return tuple, (self.made(),)  # copied and pickled without the index
+
+
+def matches(text: str, terms: frozenset[str], stemmer: Stemmer) -> tuple[tuple[int, int], ...]:
     """Where in a text words or runs with one of these terms stand: `(start, end)`, in order, none touching."""
     words = [(match.start(), match.end()) for match in _WORD.finditer(without_runs(text))]
     other = {text[start:end]: [part.lower() for part in written_terms(text[start:end])] for start, end in words}
-    stems = index.stemmer.stems([*other, *(part for parts in other.values() for part in parts)])
+    stems = stemmer.stems([*other, *(part for parts in other.values() for part in parts)])
     marked = {
         word for word, parts in other.items() if any(not terms.isdisjoint(stems[each]) for each in (word, *parts))
     }
@@ -67,7 +108,7 @@ def matches(text: str, terms: frozenset[str], index: LexicalIndex) -> tuple[tupl
 
 
 def _relatives(term: str, index: LexicalIndex) -> list[str]:
-    if spelt := [word for word in _spellings(term) if index.knows(word)]:
+    if spelt := [word for word in _spellings(term) if word in index.known([word])]:
         return spelt
     return index.beginning_with(term, _RELATIVES) or _parts(term, index) or index.holding(term, _RELATIVES)
 
@@ -83,6 +124,6 @@ def _parts(term: str, index: LexicalIndex) -> list[str]:
     for at in range(len(term) - _SHORTEST, _SHORTEST - 1, -1):
         first, second = term[:at], term[at:]
         for head in dict.fromkeys((first, first.removesuffix("s"))):
-            if len(head) >= _SHORTEST and index.knows(head) and index.knows(second):
+            if len(head) >= _SHORTEST and len(index.known([head, second])) == len({head, second}):
                 return [head, second]
     return []

@@ -21,6 +21,12 @@ def digest_of(text: str) -> bytes:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
+def sameness_of(text: str) -> int:
+    """Equal for texts that differ in nothing but whitespace; 64 bits with a sign, as SQLite keeps numbers."""
+    plain = " ".join(text.split()).encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(plain, digest_size=8).digest(), "big", signed=True)
+
+
 def document_id(uri: str, content_hash: str, splitter: str) -> str:
     """Another one whenever the document's text may be another, so that old offsets never meet a new text."""
     identity = f"{uri}\0{content_hash}\0{splitter}".encode("utf-8", "surrogatepass")

@@ -29,6 +29,11 @@ class Layout:
     """Of the text and the context, in characters."""
     page: Integers
     """0 where there is none."""
+    sameness: Integers
+    """Equal where texts differ in whitespace only."""
+    before: Integers
+    """How many passages of the same document stand before."""
+    after: Integers
     sources: list[str]
     """By number of the document."""
     position_of_number: Integers
@@ -55,7 +60,7 @@ class Layout:
 def read_layout(connection: sqlite3.Connection) -> Layout:
     """The layout of what is stored now; reads no texts."""
     rows = connection.execute(
-        'SELECT p.id, p.number, d.source, p."end" - p.start + length(p.context), coalesce(p.page, 0) '
+        'SELECT p.id, p.number, d.source, p."end" - p.start + length(p.context), coalesce(p.page, 0), p.sameness '
         "FROM passages p JOIN documents d ON d.id = p.document_id ORDER BY d.source, p.start, p.number"
     ).fetchall()
     ids = [row[0] for row in rows]
@@ -64,6 +69,8 @@ def read_layout(connection: sqlite3.Connection) -> Layout:
     document = np.fromiter((ordinals.setdefault(row[2], len(ordinals)) for row in rows), np.int64, len(rows))
     begins = np.flatnonzero(np.diff(document, prepend=-1))
     within = np.arange(len(rows)) - begins[document] if len(rows) else np.zeros(0, np.int64)
+    ends = np.append(begins[1:], len(rows))
+    after = ends[document] - 1 - np.arange(len(rows)) if len(rows) else np.zeros(0, np.int64)
     unit = np.cumsum(within % UNIT == 0) - 1
     position = np.full(int(number.max(initial=0)) + 1, -1, np.int64)
     position[number] = np.arange(len(rows))
@@ -74,6 +81,9 @@ def read_layout(connection: sqlite3.Connection) -> Layout:
         unit,
         np.fromiter((row[3] for row in rows), np.float32, len(rows)),
         np.fromiter((row[4] for row in rows), np.int64, len(rows)),
+        np.fromiter((row[5] for row in rows), np.int64, len(rows)),
+        within,
+        after,
         list(ordinals),
         position,
         {key: at for at, key in enumerate(ids)},

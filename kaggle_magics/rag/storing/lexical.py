@@ -7,7 +7,8 @@ not made here: FTS5's own bm25() weighs all matching rows one by one, with fixed
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -22,6 +23,9 @@ _STEMMER = """
 CREATE VIRTUAL TABLE words USING fts5 (text, tokenize = 'porter unicode61 remove_diacritics 2');
 CREATE VIRTUAL TABLE stems USING fts5vocab ('words', 'instance');
 """
+_INSTANCES = ("lexical_terms", "segment_terms")
+_AT_ONCE = 100
+"""Terms of one statement."""
 _REMEMBERED = 50_000
 _SCANNED = 20_000
 """Passages up to which all words of the index are looked through for a part."""
@@ -31,32 +35,44 @@ class Stemmer:
     """The stems that FTS5 makes of words, by FTS5 itself, so that a question meets its index."""
 
     def __init__(self) -> None:
-        self._connection = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
-        self._connection.executescript(_STEMMER)
+        self._guard = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
         self._known: dict[str, tuple[str, ...]] = {}
 
     def close(self) -> None:
-        self._connection.close()
+        """What is asked afterwards (hits may be looked at later than their collection is open) opens it again."""
+        with self._guard:
+            if self._connection is not None:
+                self._connection.close()
+            self._connection = None
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
+            self._connection.executescript(_STEMMER)
+        return self._connection
 
     def stems(self, words: Iterable[str]) -> dict[str, tuple[str, ...]]:
         """Each word's terms: mostly one, none for what is no word."""
-        wanted = dict.fromkeys(words)
-        missing = [word for word in wanted if word not in self._known]
-        if missing:
-            if len(self._known) + len(missing) > _REMEMBERED:
-                self._known.clear()
-                missing = list(wanted)
-            found: dict[int, list[str]] = {}
-            self._connection.execute("BEGIN")
-            try:
-                rows = ((number, word.encode("utf-8", "replace").decode()) for number, word in enumerate(missing))
-                self._connection.executemany("INSERT INTO words (rowid, text) VALUES (?, ?)", rows)
-                for number, term in self._connection.execute('SELECT doc, term FROM stems ORDER BY doc, "offset"'):
-                    found.setdefault(number, []).append(term)
-            finally:
-                self._connection.execute("ROLLBACK")
-            self._known.update((word, tuple(found.get(number, ()))) for number, word in enumerate(missing))
-        return {word: self._known[word] for word in wanted}
+        with self._guard:
+            wanted = dict.fromkeys(words)
+            missing = [word for word in wanted if word not in self._known]
+            if missing:
+                if len(self._known) + len(missing) > _REMEMBERED:
+                    self._known.clear()
+                    missing = list(wanted)
+                connection = self._opened()
+                found: dict[int, list[str]] = {}
+                connection.execute("BEGIN")
+                try:
+                    rows = ((number, word.encode("utf-8", "replace").decode()) for number, word in enumerate(missing))
+                    connection.executemany("INSERT INTO words (rowid, text) VALUES (?, ?)", rows)
+                    for number, term in connection.execute('SELECT doc, term FROM stems ORDER BY doc, "offset"'):
+                        found.setdefault(number, []).append(term)
+                finally:
+                    connection.execute("ROLLBACK")
+                self._known.update((word, tuple(found.get(number, ()))) for number, word in enumerate(missing))
+            return {word: self._known[word] for word in wanted}
 
 
 class LexicalIndex:
@@ -75,21 +91,21 @@ class LexicalIndex:
             self._layout, self._changes = read_layout(self._connection), changes
         return self._layout
 
-    def postings(self, term: str, layout: Layout) -> tuple[Integers, Integers]:
-        """Positions in `layout` of the passages with a term, in order, and how often it stands in each."""
+    def postings(self, terms: Iterable[str], layout: Layout) -> dict[str, tuple[Integers, Integers]]:
+        """Positions in `layout` of the passages with each term, in order, and how often it stands in each; terms that
+        stand nowhere are left out."""
         self._prepare()
-        numbers: list[Integers] = []
-        for table in ("lexical_terms", "segment_terms"):
-            # One text for all rows: a row each would cost a Python object a passage.
-            query = f"SELECT group_concat(doc) FROM temp.{table} WHERE term = ?"
-            joined = self._connection.execute(query, (term,)).fetchone()[0]
-            if joined:
-                numbers.append(np.fromstring(joined, dtype=np.int64, sep=","))
-        if not numbers:
-            empty = np.zeros(0, np.int64)
-            return empty, empty
-        positions = layout.position_of_number[np.concatenate(numbers)]
-        return np.unique(positions, return_counts=True)
+        found: dict[str, tuple[Integers, Integers]] = {}
+        for some in _batches(terms):
+            # One text for all rows of a term: a row each would cost a Python object a passage.
+            held = ", ".join(f"(SELECT group_concat(doc) FROM temp.{table} WHERE term = word)" for table in _INSTANCES)
+            words = ", ".join(["(?)"] * len(some))
+            query = f"WITH wanted (word) AS (VALUES {words}) SELECT word, {held} FROM wanted"
+            for term, *joined in self._connection.execute(query, some):
+                if numbers := ",".join(filter(None, joined)):
+                    positions = layout.position_of_number[np.fromstring(numbers, dtype=np.int64, sep=",")]
+                    found[term] = np.unique(positions, return_counts=True)
+        return found
 
     def beginning_with(self, prefix: str, most: int) -> list[str]:
         """Words of the index that begin with `prefix`, those in most passages first."""
@@ -105,13 +121,21 @@ class LexicalIndex:
         query = "SELECT term FROM temp.lexical_rows WHERE instr(term, ?) ORDER BY doc DESC, term LIMIT ?"
         return [row[0] for row in self._connection.execute(query, (part, most))]
 
-    def knows(self, term: str) -> bool:
-        """Whether any passage holds a word with this stem."""
+    def known(self, terms: Iterable[str]) -> set[str]:
+        """Which of these stems of words any passage holds."""
         self._prepare()
-        query = "SELECT EXISTS (SELECT 1 FROM temp.lexical_rows WHERE term = ?)"
-        return bool(self._connection.execute(query, (term,)).fetchone()[0])
+        found: set[str] = set()
+        for some in _batches(terms):
+            query = f"SELECT term FROM temp.lexical_rows WHERE term IN ({', '.join('?' * len(some))})"
+            found.update(row[0] for row in self._connection.execute(query, some))
+        return found
 
     def _prepare(self) -> None:
         if not self._ready:
             self._connection.executescript(_TEMPORARY)
             self._ready = True
+
+
+def _batches(terms: Iterable[str]) -> Iterator[list[str]]:
+    every = list(dict.fromkeys(terms))
+    return (every[start : start + _AT_ONCE] for start in range(0, len(every), _AT_ONCE))

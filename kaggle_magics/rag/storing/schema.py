@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 
 from kaggle_magics.errors import CollectionError
-from kaggle_magics.rag.storing.identity import digest_of, embedded_text
+from kaggle_magics.rag.storing.identity import digest_of, embedded_text, sameness_of
 from kaggle_magics.rag.storing.segments import passage_terms
 
 VERSION = 2
@@ -60,6 +60,7 @@ CREATE TABLE passages (
     end_time REAL,
     digest BLOB NOT NULL DEFAULT x'',  -- of what is embedded for it; equal texts have equal vectors
     vector BLOB,                   -- float16 little-endian, unit length; NULL until it is embedded
+    sameness INTEGER NOT NULL DEFAULT 0, -- of its text: texts that differ in whitespace only have the same
     terms TEXT NOT NULL DEFAULT '' -- what is indexed of it besides its words (see segments.py), with spaces between
 );
 CREATE INDEX passages_document ON passages (document_id, start);
@@ -96,8 +97,10 @@ def _from_1(connection: sqlite3.Connection) -> None:
     connection.execute("UPDATE passages SET digest = digest_of(text, context)")
     connection.execute("CREATE INDEX passages_digest ON passages (digest)")
     connection.execute("ALTER TABLE passages ADD COLUMN terms TEXT NOT NULL DEFAULT ''")
+    connection.execute("ALTER TABLE passages ADD COLUMN sameness INTEGER NOT NULL DEFAULT 0")
     connection.create_function("passage_terms", 2, passage_terms)
-    connection.execute("UPDATE passages SET terms = passage_terms(text, context)")
+    connection.create_function("sameness_of", 1, sameness_of)
+    connection.execute("UPDATE passages SET terms = passage_terms(text, context), sameness = sameness_of(text)")
     for statement in _statements(_SEGMENTS):
         connection.execute(statement)
     connection.execute("INSERT INTO segments (rowid, terms) SELECT number, terms FROM passages WHERE terms <> ''")

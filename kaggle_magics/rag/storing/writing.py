@@ -11,7 +11,7 @@ from operator import attrgetter
 
 from kaggle_magics.rag.document import Document
 from kaggle_magics.rag.splitting.pieces import Piece
-from kaggle_magics.rag.storing.identity import document_id
+from kaggle_magics.rag.storing.identity import document_id, sameness_of
 from kaggle_magics.rag.storing.segments import passage_terms
 
 _PLACE = 'page, slide, sheet, "row", last_row, cell, time, end_time'
@@ -90,7 +90,8 @@ def store(connection: sqlite3.Connection, new: NewDocument, change: Change) -> N
         place = (identity, piece.start, piece.end, *_place(piece.place))
         if key not in present:
             text = new.document.text[piece.start : piece.end]
-            added.append((key, *place, text, piece.context, digest, vector, passage_terms(text, piece.context)))
+            found = sameness_of(text), passage_terms(text, piece.context)
+            added.append((key, *place, text, piece.context, digest, vector, *found))
             continue
         number, bare, *before = present[key]
         if tuple(before) != place:
@@ -105,8 +106,8 @@ def store(connection: sqlite3.Connection, new: NewDocument, change: Change) -> N
     )
     connection.executemany("UPDATE passages SET vector = ? WHERE number = ?", filled)
     connection.executemany(
-        f'INSERT INTO passages (id, document_id, start, "end", {_PLACE}, text, context, digest, vector, terms) '
-        f"VALUES ({', '.join('?' * 17)})",
+        f'INSERT INTO passages (id, document_id, start, "end", {_PLACE}, text, context, digest, vector, '
+        f"sameness, terms) VALUES ({', '.join('?' * 18)})",
         added,
     )
     change.added += [row[0] for row in added]

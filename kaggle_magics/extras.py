@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
+import signal
+import sys
+import threading
 import warnings
+from collections.abc import Iterator
 from types import ModuleType
 
 from kaggle_magics.errors import MissingExtra
@@ -59,6 +64,24 @@ def install_line(module: str) -> str:
     return f"%pip install 'kaggle-magics[{extra}]'" if extra else f"%pip install {module}"
 
 
+@contextlib.contextmanager
+def _whole(module: str) -> Iterator[None]:
+    """The stop button waits until a first import is over: torch, left half imported, cannot be imported again in the
+    same process."""
+    handler = signal.getsignal(signal.SIGINT)
+    if module in sys.modules or not callable(handler) or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pressed: list[bool] = []
+    signal.signal(signal.SIGINT, lambda *_: pressed.append(True))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        if pressed:
+            handler(signal.SIGINT, None)
+
+
 def require(module: str, purpose: str) -> ModuleType:
     """Import `module`; raise `MissingExtra` that says what it is needed for and how to get it."""
     if not installed(module):
@@ -67,7 +90,8 @@ def require(module: str, purpose: str) -> ModuleType:
         with warnings.catch_warnings():
             # tqdm, which most of these import, asks for ipywidgets in red where a notebook has none.
             warnings.filterwarnings("ignore", message="IProgress not found")
-            return importlib.import_module(module)
+            with _whole(module):
+                return importlib.import_module(module)
     except ImportError as error:
         raise MissingExtra(
             f"{module} is installed but cannot be imported ({error}).", f"Run: {install_line(module)}"

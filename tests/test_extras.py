@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 import warnings
 from pathlib import Path
 
@@ -32,3 +34,15 @@ def test_a_library_that_breaks_while_it_is_imported_says_so(tmp_path: Path, monk
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(MissingExtra, match="installed but cannot be imported"):
         require("broken_library", "A test")
+
+
+def test_the_stop_button_waits_for_the_end_of_a_first_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch cannot be imported again after an import that was cut off."""
+    text = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nfor _ in range(1000): pass\nwhole = True\n"
+    (tmp_path / "pressed_library.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        require("pressed_library", "A test")
+    assert sys.modules["pressed_library"].whole and signal.getsignal(signal.SIGINT) is before
+    assert require("pressed_library", "A test").whole

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kaggle_magics.display import escape
 from kaggle_magics.display.bundle import View, fold, join, note, seconds, table
+from kaggle_magics.generation.attachments.description import counted
 
 if TYPE_CHECKING:
     from kaggle_magics.rag.ingesting.progress import IngestProgress
@@ -40,7 +41,9 @@ def ingest_view(report: IngestReport) -> View:
     skipped = report.count("skipped")
     warnings = [note(warning, warn=True) for warning in report.warnings]
     if report.left:
-        left = f"Interrupted: {report.left:,} documents are left. What is listed here is stored; run it again to go on."
+        are = "is" if report.left == 1 else "are"
+        left = f"Interrupted: {counted(report.left, 'document')} {are} left. "
+        left += "What is listed here is stored; run it again to go on."
         warnings.insert(0, note(left, warn=True))
     if skipped:
         files = "1 document yields" if skipped == 1 else f"{skipped:,} documents yield"
@@ -54,8 +57,8 @@ def _caption(report: IngestReport) -> str:
         counts[row.status] = counts.get(row.status, 0) + 1
     summary = ", ".join(f"{counts[status]:,} {status}" for status in _ORDER if status in counts) or "nothing read"
     return (
-        f"Collection {report.collection}: {summary}. It holds {report.passages:,} passages of "
-        f"{report.documents:,} documents"
+        f"Collection {report.collection}: {summary}. It holds {counted(report.passages, 'passage')} of "
+        f"{counted(report.documents, 'document')}"
     )
 
 
@@ -84,19 +87,19 @@ def _folded(rows: Sequence[IngestRow]) -> View | None:
     """The other rows: folded as HTML, counted in text."""
     if not rows:
         return None
-    line = f"{len(rows):,} more documents"
-    counted = f"and {line}: all of them are in .to_pandas()"
-    return View("rest", fold(line, _table(line, rows).html), f"*{escape.markdown_line(counted)}*", counted)
+    line = counted(len(rows), "more document")
+    told = f"and {line}: all of them are in .to_pandas()"
+    return View("rest", fold(line, _table(line, rows).html), f"*{escape.markdown_line(told)}*", told)
 
 
 def _totals(report: IngestReport) -> View:
     """One line: what was read, what it cost."""
     total = report.totals
     kept = len(report.rows) - report.count("removed")
-    parts = [f"{kept:,} {'document' if kept == 1 else 'documents'}"]
+    parts = [counted(kept, "document")]
     if total.pages is not None:
-        parts.append(f"{total.pages:,} pages")
-    parts += [f"{total.characters:,} characters", f"{total.passages:,} passages"]
+        parts.append(counted(total.pages, "page"))
+    parts += [counted(total.characters, "character"), counted(total.passages, "passage")]
     if total.recognised:
         parts.append(f"{total.recognised:,} {'page' if total.recognised == 1 else 'pages'} recognised")
     if report.embedder is None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kaggle_magics.display.bundle import note
 from kaggle_magics.display.stream import open_show
 from kaggle_magics.errors import OptionError
+from kaggle_magics.generation.attachments.description import counted
 from kaggle_magics.magics.arguments import Parser, several, whole
 from kaggle_magics.magics.call import Call
 from kaggle_magics.magics.command import command
 from kaggle_magics.magics.options import sampling_options, search_options
+from kaggle_magics.models.request import Sampling
 
 if TYPE_CHECKING:
     from kaggle_magics.rag.evaluation.evaluation import Evaluation
@@ -58,6 +61,14 @@ def rag_eval(call: Call) -> Evaluation:
     options = call.options
     if options.extract and not options.answers:
         raise OptionError("--extract is about answers, and none are asked for.", "Give --answers, too.")
+    if options.make == 0:
+        raise OptionError("--make needs at least 1 question.")
+    if options.make is not None and options.questions is not None:
+        raise OptionError("--make is for where no questions are given.", "Leave out either.")
+    given = [option.name for option in fields(Sampling) if getattr(options, option.name, None) is not None]
+    if given and not options.answers:
+        word = given[0].replace("_", "-")
+        raise OptionError(f"--{word} is about answers, and none are asked for.", "Give --answers, too.")
     finding = {name: value for name, value in call.finding().items() if name != "collection" and value is not None}
     asking: dict[str, Any] = {}
     if options.answers:
@@ -79,7 +90,7 @@ def rag_eval(call: Call) -> Evaluation:
             **finding,
             **asking,
         )
-        output.finish(note(f"{len(found)} searches were judged."))
+        output.finish(note(f"{counted(len(found), 'search', 'searches')} judged."))
     call.store(found)
     return found
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from kaggle_magics.display.bundle import note
 from kaggle_magics.display.ingest import ingest_line
 from kaggle_magics.display.stream import open_show
+from kaggle_magics.generation.attachments.description import counted
 from kaggle_magics.magics.arguments import Parser, whole
 from kaggle_magics.magics.call import Call
 from kaggle_magics.magics.command import command
@@ -90,6 +91,7 @@ def rag_ingest(call: Call) -> IngestReport:
             wait=options.wait or 0,
             on_progress=on_progress,
         )
-        output.finish(note(f"Collection {name} holds {report.passages} passages of {report.documents} documents."))
+        passages, documents = counted(report.passages, "passage"), counted(report.documents, "document")
+        output.finish(note(f"Collection {name} holds {passages} of {documents}."))
     call.store(report)
     return report

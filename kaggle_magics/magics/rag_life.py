@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kaggle_magics.display.results import Collections
 from kaggle_magics.errors import CollectionError, OptionError
+from kaggle_magics.generation.attachments.description import counted
 from kaggle_magics.magics.arguments import Parser
 from kaggle_magics.magics.call import Call
 from kaggle_magics.magics.command import command
@@ -96,5 +97,4 @@ def rag_forget(call: Call) -> None:
         call.session.close_collection(name)
         print(f"Closed collection {name}.")
         return
-    count = collection.forget(source)
-    print(f"Forgot {source}: {count} passage{'s' * (count != 1)} removed from {name}.")
+    print(f"Forgot {source}: {counted(collection.forget(source), 'passage')} removed from {name}.")

@@ -24,7 +24,7 @@ class Shelf:
         if name not in self.collections:
             raise CollectionError(
                 f"There is no collection named {name!r}.",
-                did_you_mean(name, self.collections)
+                did_you_mean(str(name), self.collections)
                 or "Make it with: %rag_ingest PATH" + f" -c {name}" * (name != "default"),
             )
         return self.collections[name]
@@ -46,6 +46,10 @@ class Shelf:
         up to `wait` seconds, or with `read_only` copied as it is. Raises `CollectionError` when the folder is in use,
         here under another name or by another process.
         """
+        if not isinstance(name, str) or not name.strip():
+            raise OptionError(f"A collection's name must be text, not {name!r:.40}.")
+        if path is not None and not isinstance(path, str | PathLike):
+            raise OptionError(f"path must be a folder, not {path!r:.40}.")
         # Only here: it brings SQLite and more, which %load_ext must not wait for.
         from kaggle_magics.rag.collection import Collection
 

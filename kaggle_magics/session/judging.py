@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kaggle_magics import wording
 from kaggle_magics.errors import CollectionError, KaggleMagicsError, OptionError
+from kaggle_magics.generation.attachments.description import counted
 from kaggle_magics.generation.tables.rows import rows_of
 from kaggle_magics.models.request import Request, Sampling
 from kaggle_magics.session.asking import AskingCalls
@@ -126,7 +127,7 @@ class JudgingCalls(AskingCalls):
                 else "from words of its sentences, which flatters lexical search"
             )
             made = self.make_questions(make, collection=collection, model=model, seed=seed)
-            return QuestionSet(tuple(made), (f"The {len(made)} questions about the collection were made {by}.",))
+            return QuestionSet(tuple(made), (f"{counted(len(made), 'question')} about the collection, made {by}.",))
         given = [questions] if isinstance(questions, Question) else questions
         if isinstance(given, list | tuple) and given and all(isinstance(each, Question) for each in given):
             return QuestionSet(tuple(replace(each, row=row) for row, each in enumerate(given, start=1)))

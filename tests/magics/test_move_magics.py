@@ -22,7 +22,7 @@ def ingested(shell: Any, tmp_path: Path) -> Any:
 def test_out_into_a_file_and_in_again(ingested: Any, tmp_path: Path) -> None:
     target = tmp_path / "my books.zip"
     said = ingested.run(f"%rag_export '{target}' -o done")
-    assert "1 passages of 1 documents are in" in said and ingested.user_ns["done"].bytes == target.stat().st_size
+    assert "1 passage of 1 document is in" in said and ingested.user_ns["done"].bytes == target.stat().st_size
     assert "library.md" in ingested.run(f"%rag_import '{target}' -c again --path '{tmp_path / 'kept'}'")
     found = ingested.run("%%rag_search -c again --mode lexical\nlibrary opens")
     assert "library opens at nine" in found

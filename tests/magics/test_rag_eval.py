@@ -73,6 +73,10 @@ def test_without_questions_they_are_made(ingested: Any, script: Any) -> None:
         ("%rag_eval questions --passages 2,2", "twice"),
         ("%rag_eval questions -c missing", "no collection named"),
         ("%rag_eval shell_number", "not a table"),
+        ("%rag_eval .", "is a folder"),
+        ("%rag_eval --make 0", "at least 1"),
+        ("%rag_eval questions --make 5", "no questions are given"),
+        ("%rag_eval questions --temperature 0.5", "--temperature is about answers"),
     ],
 )
 def test_what_is_wrong_is_one_line(ingested: Any, line: str, words: str) -> None:

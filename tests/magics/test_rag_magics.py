@@ -178,7 +178,7 @@ def test_an_interrupt_keeps_what_is_done_and_says_so(
     monkeypatch.setattr(Records, "store", stop_later)
     monkeypatch.setattr("kaggle_magics.rag.ingesting.run.FIRST", 1)
     drawn = shell.run(f"%rag_ingest '{handbook}'")
-    assert "Interrupted: 1 documents are left" in drawn and "library.md" in drawn
+    assert "Interrupted: 1 document is left" in drawn and "library.md" in drawn
     monkeypatch.undo()
     shell.run(f"report = %rag_ingest '{handbook}'")
     assert shell.user_ns["report"].count("unchanged") == 1 and shell.user_ns["report"].count("added") == 1

@@ -99,7 +99,12 @@ def test_exports_that_cannot_be_are_refused(session: Session, tmp_path: Path) ->
         session.export_collection(tmp_path / "a.zip", collection="empty")
     session.ingest(TEXTS, store="numpy")
     (tmp_path / "a.zip").write_text("mine")
-    for target, words in ((tmp_path / "a.zip", "there already"), (tmp_path, "is a folder"), (None, "either")):
+    for target, words in (
+        (tmp_path / "a.zip", "there already"),
+        (tmp_path, "is a folder"),
+        (None, "either"),
+        (tmp_path / "a.txt", r"a\.txt\.zip"),
+    ):
         with pytest.raises(OptionError, match=words):
             session.export_collection(target)
     assert (tmp_path / "a.zip").read_text() == "mine"
@@ -199,6 +204,13 @@ def test_a_file_of_another_kind_is_named(session: Session, tmp_path: Path, data:
         (tmp_path / "x").write_bytes(data)
     with pytest.raises(CollectionError, match=words):
         session.import_collection(tmp_path / "x")
+
+
+def test_passages_as_lines_are_no_collection(session: Session, tmp_path: Path) -> None:
+    session.ingest(TEXTS, store="numpy")
+    session.export_collection(tmp_path / "a.jsonl")
+    with pytest.raises(CollectionError, match="passages alone"):
+        session.import_collection(tmp_path / "a.jsonl", collection="b")
 
 
 def test_a_cut_off_export_is_damaged(session: Session, tmp_path: Path) -> None:
@@ -339,3 +351,14 @@ def test_an_index_that_cannot_follow_is_a_warning_and_not_a_lost_report(session:
         session.search("whales")
     store.add_texts = inner  # type: ignore[method-assign]
     assert session.search("whales", mode="dense")[0].passage.source == "b"
+
+
+@pytest.mark.parametrize("name", [None, "", " ", 5])
+def test_a_collection_has_a_name_of_text(session: Session, name: Any, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="name must be text"):
+        session.ingest(TEXTS, collection=name)
+    with pytest.raises(CollectionError, match="no collection named"):
+        session.collection(name)
+    with pytest.raises(OptionError, match="path must be a folder"):
+        session.ingest(TEXTS, path=5)  # type: ignore[arg-type]
+    assert not session.collections

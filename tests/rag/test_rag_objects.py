@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -148,3 +149,32 @@ def test_empty_texts_say_so() -> None:
         (source,) = find_sources(thing)
         with pytest.raises(DocumentError, match="empty"):
             read(source)
+
+
+def test_names_that_are_no_utf8_stop_nothing(make: Make, tmp_path: Path) -> None:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    (folder / "a.txt").write_text("The harbour office opens at nine.")
+    try:
+        Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.txt")).write_text("The cafe closes at noon.")
+    except OSError:
+        pytest.skip("this file system takes only UTF-8 names")
+    collection = make()
+    assert [row.status for row in collection.ingest(folder).rows] == ["added", "added"]
+    assert [row.status for row in collection.ingest(folder, prune=True).rows] == ["unchanged", "unchanged"]
+    found = collection.search("cafe")[0].passage
+    assert found.source.endswith(r"caf\udce9.txt") and found.source.encode()
+    assert collection.forget(found.source) == 1
+    assert collection.ingest({"n\ud800": "A text."}).rows[0].status == "added"
+    assert collection.ingest(["a\ud800b is a text\nof two lines"]).rows[0].status == "added"
+
+
+@pytest.mark.parametrize("store", ["numpy", "faiss", "chroma"])
+def test_a_collection_kept_among_its_documents_is_not_read(make: Make, tmp_path: Path, store: str) -> None:
+    if store != "numpy":
+        pytest.importorskip({"faiss": "faiss", "chroma": "chromadb"}[store])
+    (tmp_path / "a.txt").write_text("The harbour office opens at nine.")
+    collection = make(tmp_path, store=store)
+    collection.ingest(tmp_path / "a.txt")
+    assert collection.search("harbour")
+    assert [Path(row.source).name for row in collection.ingest(tmp_path).rows] == ["a.txt"]

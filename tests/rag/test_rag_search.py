@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from kaggle_magics.errors import CollectionError, OptionError
+from kaggle_magics.errors import CollectionError, ModelNotFound, OptionError
 from kaggle_magics.rag.collection import Collection
 from kaggle_magics.rag.finding.fusion import min_max
 
@@ -131,3 +132,19 @@ def test_without_embedder_search_is_lexical_and_says_so(
     assert sources(hits) == ["canteen.md"] and set(hits[0].scores) == {"lexical"}
     with pytest.raises(CollectionError, match="no vectors"):
         collection.search("fish", mode="dense")
+
+
+def test_a_reranker_that_is_nowhere_is_told_at_once(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library tries to reach the hub for most of a minute; ours is asked once, in vain."""
+    pytest.importorskip("sentence_transformers")
+    from kaggle_magics.rag.embedding import places
+
+    asked: list[str] = []
+    monkeypatch.setattr(places, "_answers", lambda url: bool(asked.append(url)))
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.delenv("TRANSFORMERS_OFFLINE", raising=False)
+    collection = make()
+    collection.ingest({"a.txt": "The office opens at nine."})
+    with pytest.raises(ModelNotFound, match="no cross-encoder 'somebody/nowhere'"):
+        collection.search("office", reranker="somebody/nowhere")
+    assert len(asked) == 1 and asked[0].endswith("somebody/nowhere/resolve/main/config.json")

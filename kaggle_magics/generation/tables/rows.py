@@ -217,6 +217,8 @@ def _file(path: Path) -> Rows:
     delimiter = _DELIMITED.get(kind) or next(
         (mark for ending, mark in _DELIMITED.items() if f"{ending}." in path.name.casefold()), None
     )
+    if path.is_dir():
+        raise OptionError(f"{path} is a folder, not a table.", f"Name a file: {', '.join(FILES)}.")
     if not path.is_file():
         raise OptionError(f"There is no file {path}.")
     try:

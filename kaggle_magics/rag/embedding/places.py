@@ -96,20 +96,27 @@ def cached(name: str) -> Place | None:
 
 def downloaded(name: str) -> Place | None:
     """Fetch a model that was asked for by name, when the environment allows it and the hub answers at once."""
-    offline = any(os.environ.get(variable, "0").upper() in ("1", "TRUE", "YES", "ON") for variable in _OFFLINE)
-    if offline or not installed("huggingface_hub") or not _REPOSITORY.fullmatch(name):
-        return None
-    import huggingface_hub
-
     for repository in _repositories(name):
-        if not _answers(f"{huggingface_hub.constants.ENDPOINT}/{repository}/resolve/main/{MODULES}"):
+        if not on_hub(repository, MODULES):
             continue
+        import huggingface_hub
+
         try:
             folder = huggingface_hub.snapshot_download(repository, ignore_patterns=_NOT_NEEDED)
         except Exception:  # gated, cut off, full disk: all end in the caller's one line
             continue
         return Path(folder), repository.rsplit("/", 1)[-1]
     return None
+
+
+def on_hub(repository: str, file: str) -> bool:
+    """Whether the hub may be asked, answers at once, and has a file of this name in a repository."""
+    offline = any(os.environ.get(variable, "0").upper() in ("1", "TRUE", "YES", "ON") for variable in _OFFLINE)
+    if offline or not installed("huggingface_hub") or not _REPOSITORY.fullmatch(repository):
+        return False
+    import huggingface_hub
+
+    return _answers(f"{huggingface_hub.constants.ENDPOINT}/{repository}/resolve/main/{file}")
 
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[\w.-]{1,96})?")

@@ -33,7 +33,9 @@ class CrossEncoderReranker:
             # No activation: the sigmoid that many ask for makes all good passages look alike.
             import torch
 
-            self._model: Any = library.CrossEncoder(path, activation_fn=torch.nn.Identity())
+            self._model: Any = library.CrossEncoder(
+                path, activation_fn=torch.nn.Identity(), local_files_only=not _may_fetch(path)
+            )
         except (OSError, ValueError, RuntimeError, KeyError) as error:
             raise ModelNotFound(
                 f"There is no cross-encoder {reference!r} to load ({str(error).splitlines()[0][:120]}).",
@@ -48,6 +50,13 @@ class CrossEncoderReranker:
 
     def close(self) -> None:
         self._model = None
+
+
+def _may_fetch(reference: str) -> bool:
+    """Whether the hub has it: the library itself retries for most of a minute where there is no network."""
+    from kaggle_magics.rag.embedding.places import on_hub
+
+    return not os.path.isdir(reference) and on_hub(reference, "config.json")
 
 
 def _folder(reference: str) -> str:

@@ -18,9 +18,12 @@ from pathlib import Path
 
 import kaggle_magics
 from kaggle_magics.errors import CollectionError, OptionError
+from kaggle_magics.generation.attachments.description import counted
 from kaggle_magics.rag.moving.manifest import MANIFEST, Manifest, hash_of
 from kaggle_magics.rag.storing import schema
 from kaggle_magics.rag.storing.records import FILE, Records
+
+_ENDINGS = (".zip", ".sqlite", ".jsonl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +38,20 @@ class Exported:
     """Of the file."""
 
     def __str__(self) -> str:
-        size = f" ({self.bytes / 1e6:,.1f} MB)" if self.bytes is not None else ""
-        return f"{self.passages} passages of {self.documents} documents are in {self.target}{size}."
+        size = f" ({max(self.bytes / 1e6, 0.1):,.1f} MB)" if self.bytes is not None else ""
+        passages, documents = counted(self.passages, "passage"), counted(self.documents, "document")
+        return f"{passages} of {documents} {'is' if self.passages == 1 else 'are'} in {self.target}{size}."
 
 
 def export_file(records: Records, target: Path, *, name: str, overwrite: bool = False) -> Exported:
     """Write `target` as a whole or not at all: a zip, or with `.sqlite` the records alone, or with `.jsonl` the
-    passages and their vectors, a line each. Raises `OptionError` when it is there already, `CollectionError` when it
-    cannot be written."""
+    passages and their vectors, a line each. Raises `OptionError` for another ending and when it is there already,
+    `CollectionError` when it cannot be written."""
     target = target.expanduser()
     if target.is_dir():
         raise OptionError(f"{target} is a folder.", f"Name a file, such as {target / f'{name}.zip'}.")
+    if target.suffix not in (*_ENDINGS, ""):
+        raise OptionError(f"{target} has none of the endings {', '.join(_ENDINGS)}.", f"Type: {target}.zip")
     if target.exists() and not overwrite:
         raise OptionError(f"{target} is there already.", "Give another name, or --overwrite.")
     documents, passages = records.counts()
@@ -56,7 +62,7 @@ def export_file(records: Records, target: Path, *, name: str, overwrite: bool = 
                 _write_lines(records, part)
             elif target.suffix == ".sqlite":
                 _snapshot(records, part)
-            else:
+            else:  # .zip
                 _write_zip(records, part, name)
     except OSError as error:
         raise CollectionError(f"{target} cannot be written ({error.strerror}).", "Name another file.") from error

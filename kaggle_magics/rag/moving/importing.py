@@ -36,6 +36,10 @@ def unpack(file: Path, folder: Path) -> Path:
         elif zipfile.is_zipfile(file):
             with zipfile.ZipFile(file) as archive:
                 _check_records(target, file, _unzip(archive, file, target))
+        elif file.suffix == ".jsonl":
+            raise CollectionError(
+                f"{file} holds passages alone, not a collection.", "Export the collection anew: %rag_export FILE.zip"
+            )
         else:
             raise no_export(file)
     except FileNotFoundError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from kaggle_magics.errors import OptionError
@@ -27,10 +28,18 @@ def find_sources(paths: Any) -> Iterator[Source]:
     Raises `OptionError` for anything else and for nothing at all.
     """
     seen: set[str] = set()
-    for source in _expand(paths, Opened()):
+    for each in _expand(paths, Opened()):
+        source = _storable(each)
         if source.uri not in seen:
             seen.add(source.uri)
             yield source
+
+
+def _storable(source: Source) -> Source:
+    """A file's name is bytes, and those that are no UTF-8 come as surrogates, which neither a database nor a notebook
+    takes: they are written out."""
+    uri, label = (text.encode("utf-8", "backslashreplace").decode() for text in (source.uri, source.label))
+    return source if (uri, label) == (source.uri, source.label) else replace(source, uri=uri, label=label)
 
 
 def _expand(paths: Any, opened: Opened) -> Iterator[Source]:

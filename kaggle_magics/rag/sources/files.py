@@ -6,6 +6,7 @@ import glob
 import os
 import time
 from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from kaggle_magics.errors import did_you_mean
@@ -42,7 +43,8 @@ def _files(text: str) -> Iterator[Path]:
 
 
 def _files_below(folder: Path) -> Iterator[Path]:
-    """Files of a folder and its folders in the order of their names; hidden ones and Python's caches are left out."""
+    """Files of a folder and its folders in the order of their names; hidden ones, Python's caches and what a
+    kept collection consists of are left out."""
     visited: set[tuple[int, int]] = set()
     for here, folders, files in os.walk(folder, followlinks=True):
         status = os.stat(here)
@@ -51,7 +53,19 @@ def _files_below(folder: Path) -> Iterator[Path]:
             continue
         visited.add((status.st_dev, status.st_ino))
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "__pycache__")
+        if _RECORDS in files:
+            folders[:] = [name for name in folders if not _is_kept(name)]
+            files = [name for name in files if not _is_kept(name)]
         yield from (Path(here) / name for name in sorted(files) if not name.startswith("."))
+
+
+_RECORDS = "records.sqlite"
+_KEPT = ("records.sqlite*", "lock", "chroma-*", "index-unfinished", "vectors.faiss*", "langchain-*")
+
+
+def _is_kept(name: str) -> bool:
+    """Whether a file or folder beside a collection's records is the collection's own: it is no document."""
+    return any(fnmatchcase(name, pattern) for pattern in _KEPT)
 
 
 def _file_source(path: Path, base: Path) -> Source:

@@ -67,7 +67,8 @@ def choose_store(store: Any = None, before: str | None = None) -> Store:
     # By what it can do: importing langchain-core for isinstance would take seconds where it was not imported yet.
     if isinstance(store, type) or not all(callable(getattr(store, name, None)) for name in _NEEDED):
         raise OptionError(
-            f"store must be a name, the address of a Chroma server or a LangChain vector store, not {store!r:.100}.",
+            "store must be a name, the address of a Chroma server or a LangChain vector store, "
+            f"not {store.__name__ if isinstance(store, type) else f'a {type(store).__name__}'}.",
             f"Known: {', '.join(NAMES)}.",
         )
     return Store("langchain", f"langchain:{type(store).__name__}", store)

@@ -15,7 +15,8 @@ import pytest
 from kaggle_magics.errors import DocumentError
 from kaggle_magics.rag.collection import Collection
 from kaggle_magics.rag.document import Document, assemble
-from kaggle_magics.rag.readers import archives, packed
+from kaggle_magics.rag.readers import packed
+from kaggle_magics.rag.readers.containers import archives
 from kaggle_magics.rag.readers.reading import Reading
 from kaggle_magics.rag.sources import Source, find_sources
 
@@ -159,7 +160,9 @@ def test_many_small_files_in_nested_archives_are_counted_together(
 
 @pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.tar.gz", "a.gz", "a.xz"])
 @pytest.mark.parametrize(
-    "data", [b"", b"PK\x03\x04 nothing", b"no archive at all" * 60, gzip.compress(b"x" * 5000)[:25]]
+    "data",
+    [b"", b"PK\x03\x04 nothing", b"no archive at all" * 60, gzip.compress(b"x" * 5000)[:25]],
+    ids=["empty", "begun", "text", "cut"],
 )
 def test_a_damaged_archive_is_one_loud_row(tmp_path: Path, name: str, data: bytes) -> None:
     found = contents(write(tmp_path / name, data))

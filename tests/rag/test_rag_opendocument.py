@@ -14,7 +14,8 @@ import pytest
 
 from kaggle_magics.errors import DocumentError
 from kaggle_magics.rag.document import Document, assemble
-from kaggle_magics.rag.readers import find_reader, legacy, word_binary
+from kaggle_magics.rag.readers import find_reader
+from kaggle_magics.rag.readers.office import legacy, word_binary
 from kaggle_magics.rag.readers.reading import Reading
 
 SPACES = " ".join(

@@ -11,8 +11,10 @@ from pdf_files import drawn, pdf_of
 
 from kaggle_magics.errors import DocumentError
 from kaggle_magics.rag.document import Document, assemble
-from kaggle_magics.rag.readers import ocr, pdf, pdf_scans
+from kaggle_magics.rag.readers.pdf import pdf
+from kaggle_magics.rag.readers.pdf import scans as pdf_scans
 from kaggle_magics.rag.readers.reading import Reading
+from kaggle_magics.rag.readers.recognising import ocr
 
 pytest.importorskip("pypdf", reason="pypdf is not installed")
 needs_ocr = pytest.mark.skipif(

@@ -15,9 +15,10 @@ from pdf_files import drawn
 from kaggle_magics.errors import DocumentError
 from kaggle_magics.rag.collection import Collection
 from kaggle_magics.rag.document import Document, assemble
-from kaggle_magics.rag.readers import find_reader, ocr
-from kaggle_magics.rag.readers.languages import tesseract_languages, whisper_language
+from kaggle_magics.rag.readers import find_reader
 from kaggle_magics.rag.readers.reading import Reading, ReadOptions
+from kaggle_magics.rag.readers.recognising import ocr
+from kaggle_magics.rag.readers.recognising.languages import tesseract_languages, whisper_language
 
 Image = pytest.importorskip("PIL.Image", reason="pillow is not installed")
 needs_tesseract = pytest.mark.skipif(shutil.which("tesseract") is None, reason="the tesseract program is not installed")

@@ -17,10 +17,11 @@ from whisper_folder import write_whisper
 from kaggle_magics.errors import DocumentError
 from kaggle_magics.rag.document import Document, assemble
 from kaggle_magics.rag.passages import Place
-from kaggle_magics.rag.readers import find_reader, speech
+from kaggle_magics.rag.readers import find_reader
 from kaggle_magics.rag.readers.reading import Reading, ReadOptions
-from kaggle_magics.rag.readers.speech import RATE, Samples, transcribed
-from kaggle_magics.rag.readers.subtitles import Segment, spoken
+from kaggle_magics.rag.readers.recognising import speech
+from kaggle_magics.rag.readers.recognising.speech import RATE, Samples, transcribed
+from kaggle_magics.rag.readers.recognising.subtitles import Segment, spoken
 
 needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="the ffmpeg program is not installed")
 
@@ -235,7 +236,8 @@ def test_a_file_without_times_holds_no_subtitles() -> None:
 
 
 def test_reading_without_sound_imports_no_transformers() -> None:
-    code = "import sys, kaggle_magics.rag.readers.speech; sys.exit(bool({'torch', 'transformers'} & set(sys.modules)))"
+    reader = "kaggle_magics.rag.readers.recognising.speech"
+    code = f"import sys, {reader}; sys.exit(bool({{'torch', 'transformers'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 

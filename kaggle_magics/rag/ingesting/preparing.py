@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from kaggle_magics.errors import DocumentError
 from kaggle_magics.rag.document import Document, assemble
 from kaggle_magics.rag.passages import Block
-from kaggle_magics.rag.readers.ocr import missing as ocr_missing
 from kaggle_magics.rag.readers.reading import Reading, ReadOptions
+from kaggle_magics.rag.readers.recognising.ocr import missing as ocr_missing
 from kaggle_magics.rag.sources import Source, missing_hint
 from kaggle_magics.rag.splitting.pieces import Piece
 from kaggle_magics.rag.splitting.splitter import Splitter

@@ -19,6 +19,8 @@ Reader = Callable[[bytes, Reading], Iterator[Block]]
 """Takes a file's bytes and yields its blocks in order. Raises `DocumentError` with the reason when it cannot."""
 
 _HERE = "kaggle_magics.rag.readers"
+_XML = (".xml", ".rss", ".atom", ".rdf", ".nxml", ".dbk", ".opml", ".xsd", ".kml")
+_PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif")
 
 _CODE = re.findall(
     r"\S+",
@@ -33,33 +35,37 @@ _SOUND = re.findall(
 )
 
 READERS: dict[str, str] = {
-    **dict.fromkeys(("", ".txt", ".text", ".log", ".rst", ".rest", ".tex"), f"{_HERE}.text:read"),
-    **dict.fromkeys((".md", ".markdown", ".mdown", ".mkd", ".qmd", ".rmd"), f"{_HERE}.markdown:read"),
-    **dict.fromkeys((".html", ".htm", ".xhtml"), f"{_HERE}.html:read"),
-    ".pdf": f"{_HERE}.pdf:read",
-    **dict.fromkeys((".docx", ".docm", ".dotx", ".dotm"), f"{_HERE}.docx:read"),
-    **dict.fromkeys((".pptx", ".pptm", ".ppsx", ".ppsm", ".potx", ".potm"), f"{_HERE}.pptx:read"),
-    **dict.fromkeys((".xlsx", ".xlsm", ".xltx", ".xltm"), f"{_HERE}.xlsx:read"),
-    ".xls": f"{_HERE}.xls:read",
-    **dict.fromkeys((".odt", ".ods", ".odp", ".ott", ".ots", ".otp"), f"{_HERE}.odf:read"),
-    ".rtf": f"{_HERE}.rtf:read",
-    ".doc": f"{_HERE}.legacy:read_doc",
-    ".dot": f"{_HERE}.legacy:read_doc",
-    ".ppt": f"{_HERE}.legacy:read_ppt",
-    ".pps": f"{_HERE}.legacy:read_ppt",
-    **dict.fromkeys((".xml", ".rss", ".atom", ".rdf", ".nxml", ".dbk", ".opml", ".xsd", ".kml"), f"{_HERE}.xml:read"),
-    ".epub": f"{_HERE}.epub:read",
-    ".csv": f"{_HERE}.delimited:read",
-    ".tsv": f"{_HERE}.delimited:read",
-    ".json": f"{_HERE}.json:read",
-    **dict.fromkeys((".jsonl", ".ndjson"), f"{_HERE}.json:read_lines"),
-    ".ipynb": f"{_HERE}.notebook:read",
-    **dict.fromkeys((".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif"), f"{_HERE}.image:read"),
-    **dict.fromkeys((".srt", ".vtt"), f"{_HERE}.subtitles:read"),
-    **dict.fromkeys(_SOUND, f"{_HERE}.speech:read"),
-    ".eml": f"{_HERE}.mail:read",
-    ".msg": f"{_HERE}.outlook:read",
-    **dict.fromkeys(_CODE, f"{_HERE}.code:read"),
+    **dict.fromkeys(("", ".txt", ".text", ".log", ".rst", ".rest", ".tex"), f"{_HERE}.plain.text:read"),
+    **dict.fromkeys((".md", ".markdown", ".mdown", ".mkd", ".qmd", ".rmd"), f"{_HERE}.plain.markdown:read"),
+    **dict.fromkeys((".html", ".htm", ".xhtml"), f"{_HERE}.markup.html:read"),
+    ".pdf": f"{_HERE}.pdf.pdf:read",
+    **dict.fromkeys((".docx", ".docm", ".dotx", ".dotm"), f"{_HERE}.office.docx:read"),
+    **dict.fromkeys((".pptx", ".pptm", ".ppsx", ".ppsm", ".potx", ".potm"), f"{_HERE}.office.pptx:read"),
+    **dict.fromkeys((".xlsx", ".xlsm", ".xltx", ".xltm"), f"{_HERE}.office.xlsx:read"),
+    ".xls": f"{_HERE}.office.xls:read",
+    **dict.fromkeys((".odt", ".ods", ".odp", ".ott", ".ots", ".otp"), f"{_HERE}.office.odf:read"),
+    ".rtf": f"{_HERE}.office.rtf:read",
+    ".doc": f"{_HERE}.office.legacy:read_doc",
+    ".dot": f"{_HERE}.office.legacy:read_doc",
+    ".ppt": f"{_HERE}.office.legacy:read_ppt",
+    ".pps": f"{_HERE}.office.legacy:read_ppt",
+    **dict.fromkeys(
+        (".xml", ".rss", ".atom", ".rdf", ".nxml", ".dbk", ".opml", ".xsd", ".kml"), f"{_HERE}.markup.xml:read"
+    ),
+    ".epub": f"{_HERE}.markup.epub:read",
+    ".csv": f"{_HERE}.plain.delimited:read",
+    ".tsv": f"{_HERE}.plain.delimited:read",
+    ".json": f"{_HERE}.plain.json:read",
+    **dict.fromkeys((".jsonl", ".ndjson"), f"{_HERE}.plain.json:read_lines"),
+    ".ipynb": f"{_HERE}.plain.notebook:read",
+    **dict.fromkeys(
+        (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif"), f"{_HERE}.recognising.image:read"
+    ),
+    **dict.fromkeys((".srt", ".vtt"), f"{_HERE}.recognising.subtitles:read"),
+    **dict.fromkeys(_SOUND, f"{_HERE}.recognising.speech:read"),
+    ".eml": f"{_HERE}.containers.mail:read",
+    ".msg": f"{_HERE}.containers.outlook:read",
+    **dict.fromkeys(_CODE, f"{_HERE}.plain.code:read"),
 }
 """Suffix in lower case -> "module:function"; "" is a file without a suffix (README, LICENSE)."""
 

@@ -13,9 +13,9 @@ from kaggle_magics.errors import DocumentError, OptionError, did_you_mean
 from kaggle_magics.generation.tables.rows import Rows, is_missing, rows_of
 from kaggle_magics.rag.passages import Block, Place
 from kaggle_magics.rag.readers.numbers import value_text
+from kaggle_magics.rag.readers.plain.text import paragraphs
 from kaggle_magics.rag.readers.reading import Reading
 from kaggle_magics.rag.readers.tables import table_line
-from kaggle_magics.rag.readers.text import paragraphs
 from kaggle_magics.rag.sources.source import Source
 
 

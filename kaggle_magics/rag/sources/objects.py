@@ -11,8 +11,8 @@ from typing import Any
 from kaggle_magics.errors import DocumentError, OptionError
 from kaggle_magics.rag.passages import Block, Place
 from kaggle_magics.rag.readers import choose_reader, find_reader
+from kaggle_magics.rag.readers.plain.text import paragraphs
 from kaggle_magics.rag.readers.reading import Reading
-from kaggle_magics.rag.readers.text import paragraphs
 from kaggle_magics.rag.sources.frames import is_table, table_source
 from kaggle_magics.rag.sources.source import Source
 

@@ -31,12 +31,12 @@ Members = Callable[[bytes, str], Iterator[Member]]
 _HERE = "kaggle_magics.rag.readers"
 
 CONTAINERS: dict[str, str] = {
-    ".zip": f"{_HERE}.archives:zip_members",
-    **dict.fromkeys((".tar", ".tgz", ".tbz2", ".txz"), f"{_HERE}.archives:tar_members"),
-    **dict.fromkeys((".gz", ".bz2", ".xz"), f"{_HERE}.archives:compressed_member"),
-    ".eml": f"{_HERE}.mail:members",
-    ".msg": f"{_HERE}.outlook:members",
-    ".mbox": f"{_HERE}.mail:mailbox_members",
+    ".zip": f"{_HERE}.containers.archives:zip_members",
+    **dict.fromkeys((".tar", ".tgz", ".tbz2", ".txz"), f"{_HERE}.containers.archives:tar_members"),
+    **dict.fromkeys((".gz", ".bz2", ".xz"), f"{_HERE}.containers.archives:compressed_member"),
+    ".eml": f"{_HERE}.containers.mail:members",
+    ".msg": f"{_HERE}.containers.outlook:members",
+    ".mbox": f"{_HERE}.containers.mail:mailbox_members",
 }
 """Suffix -> "module:members". One that has a reader too (an e-mail) is a source beside its members."""
 

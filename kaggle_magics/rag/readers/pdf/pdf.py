@@ -15,8 +15,8 @@ from typing import Any
 from kaggle_magics.errors import DocumentError, MissingExtra
 from kaggle_magics.extras import require
 from kaggle_magics.rag.passages import Block, Place
-from kaggle_magics.rag.readers.pdf_rows import Cell, rows_of, table_lines
-from kaggle_magics.rag.readers.pdf_scans import COVERS, Box, Found, Picture, is_scan, pictures_of, recognise_pages
+from kaggle_magics.rag.readers.pdf.rows import Cell, rows_of, table_lines
+from kaggle_magics.rag.readers.pdf.scans import COVERS, Box, Found, Picture, is_scan, pictures_of, recognise_pages
 from kaggle_magics.rag.readers.reading import Reading
 
 _LIGATURES = str.maketrans(

@@ -9,7 +9,7 @@ from typing import Any
 from kaggle_magics.errors import DocumentError
 from kaggle_magics.rag.passages import Block, Place
 from kaggle_magics.rag.readers.decoding import decode
-from kaggle_magics.rag.readers.markdown import blocks_of
+from kaggle_magics.rag.readers.plain.markdown import blocks_of
 from kaggle_magics.rag.readers.reading import Reading
 
 

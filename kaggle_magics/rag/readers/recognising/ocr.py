@@ -18,8 +18,8 @@ from typing import Any
 
 from kaggle_magics.errors import DocumentError, MissingExtra
 from kaggle_magics.extras import require
-from kaggle_magics.rag.readers.languages import tesseract_languages
 from kaggle_magics.rag.readers.reading import Reading
+from kaggle_magics.rag.readers.recognising.languages import tesseract_languages
 
 SECONDS = 60.0
 """Time limit of one picture or page."""

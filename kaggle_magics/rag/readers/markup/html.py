@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 from kaggle_magics.rag.passages import Block
 from kaggle_magics.rag.readers.decoding import decode
-from kaggle_magics.rag.readers.html_flow import Flow, Table, TableCell
+from kaggle_magics.rag.readers.markup.flow import Flow, Table, TableCell
 from kaggle_magics.rag.readers.reading import Reading
 
 _SILENT = set(re.findall(r"\w+", "script style noscript template svg iframe object select button datalist annotation"))

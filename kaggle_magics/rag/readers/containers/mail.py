@@ -14,11 +14,11 @@ from typing import Any, cast
 
 from kaggle_magics.errors import DocumentError
 from kaggle_magics.rag.passages import Block
-from kaggle_magics.rag.readers import html
 from kaggle_magics.rag.readers.containers import Member
 from kaggle_magics.rag.readers.decoding import decode
+from kaggle_magics.rag.readers.markup import html
+from kaggle_magics.rag.readers.plain.text import paragraphs
 from kaggle_magics.rag.readers.reading import Reading
-from kaggle_magics.rag.readers.text import paragraphs
 
 _SHOWN = ("From", "To", "Cc", "Date")
 _FROM_LINE = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From [^\n]*\d\d:\d\d[^\n]*\n")

@@ -11,10 +11,10 @@ from kaggle_magics.errors import DocumentError
 from kaggle_magics.rag.passages import Block, Place
 from kaggle_magics.rag.readers.library import attribute, local, parse_xml
 from kaggle_magics.rag.readers.numbers import number_text
+from kaggle_magics.rag.readers.office.pictures import Pictures
+from kaggle_magics.rag.readers.office.sheet_layout import is_default_name
 from kaggle_magics.rag.readers.packed import Packed, open_packed
-from kaggle_magics.rag.readers.pictures import Pictures
 from kaggle_magics.rag.readers.reading import Reading
-from kaggle_magics.rag.readers.sheet_layout import is_default_name
 from kaggle_magics.rag.readers.tables import Cell, numbered_blocks, spread, table_block
 
 _PROPERTIES = {"title": "title", "creator": "author", "initial-creator": "author", "subject": "subject",

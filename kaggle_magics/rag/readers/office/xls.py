@@ -11,9 +11,9 @@ from kaggle_magics.errors import DocumentError
 from kaggle_magics.rag.passages import Block, Place
 from kaggle_magics.rag.readers.library import library
 from kaggle_magics.rag.readers.numbers import value_text
+from kaggle_magics.rag.readers.office.sheet_layout import is_default_name
 from kaggle_magics.rag.readers.packed import is_locked
 from kaggle_magics.rag.readers.reading import Reading
-from kaggle_magics.rag.readers.sheet_layout import is_default_name
 from kaggle_magics.rag.readers.tables import numbered_blocks
 
 

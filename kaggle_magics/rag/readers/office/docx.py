@@ -10,14 +10,14 @@ from typing import Any
 
 from kaggle_magics.errors import DocumentError
 from kaggle_magics.rag.passages import Block, Place
-from kaggle_magics.rag.readers.equations import equation_text
 from kaggle_magics.rag.readers.library import library, local, refusing
-from kaggle_magics.rag.readers.numbering import Numbering
-from kaggle_magics.rag.readers.office import checked_package, take_properties
-from kaggle_magics.rag.readers.pictures import Pictures
+from kaggle_magics.rag.readers.office.equations import equation_text
+from kaggle_magics.rag.readers.office.numbering import Numbering
+from kaggle_magics.rag.readers.office.package import checked_package, take_properties
+from kaggle_magics.rag.readers.office.pictures import Pictures
+from kaggle_magics.rag.readers.office.word_styles import Styles, attribute, child, value
 from kaggle_magics.rag.readers.reading import Reading
 from kaggle_magics.rag.readers.tables import table_block
-from kaggle_magics.rag.readers.word_styles import Styles, attribute, child, value
 
 _WRONG = "the file is not a Word document: damaged, or another type under this name"
 _PAGE_FIELD = re.compile(r"[\s\d/|.,:-]*|(?:page|seite|p[áa]gina)\s*\d*(?:\s*(?:of|von|de|/)\s*\d*)?", re.IGNORECASE)

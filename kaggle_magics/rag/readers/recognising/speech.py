@@ -19,9 +19,9 @@ from kaggle_magics.models.find.reference import resolve
 from kaggle_magics.models.find.walk import find_models
 from kaggle_magics.models.headers.json_file import read_json
 from kaggle_magics.rag.passages import Block
-from kaggle_magics.rag.readers.languages import whisper_language
 from kaggle_magics.rag.readers.reading import Reading
-from kaggle_magics.rag.readers.subtitles import Segment, spoken
+from kaggle_magics.rag.readers.recognising.languages import whisper_language
+from kaggle_magics.rag.readers.recognising.subtitles import Segment, spoken
 
 RATE = 16_000
 """Samples a second, which Whisper's features are made of."""

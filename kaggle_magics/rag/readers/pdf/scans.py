@@ -8,8 +8,8 @@ from typing import Any
 
 from kaggle_magics.errors import DocumentError
 from kaggle_magics.extras import installed, require
-from kaggle_magics.rag.readers import ocr
 from kaggle_magics.rag.readers.reading import Reading
+from kaggle_magics.rag.readers.recognising import ocr
 
 _FEW, _SOME = 20, 200
 """A page with pictures and fewer characters is a scan; with fewer than the second when a picture covers it."""

@@ -9,8 +9,8 @@ from xml.etree.ElementTree import Element
 
 from kaggle_magics.errors import DocumentError
 from kaggle_magics.rag.passages import Block, Place
-from kaggle_magics.rag.readers.html import parse_page
 from kaggle_magics.rag.readers.library import attribute, local, parse_xml
+from kaggle_magics.rag.readers.markup.html import parse_page
 from kaggle_magics.rag.readers.reading import Reading
 from kaggle_magics.rag.readers.tables import table_block
 
@@ -39,7 +39,7 @@ def read(data: bytes, reading: Reading) -> Iterator[Block]:
     root = parse_xml(data, "the XML")
     name = local(root.tag)
     if name == "html":
-        from kaggle_magics.rag.readers import html
+        from kaggle_magics.rag.readers.markup import html
 
         yield from html.read(data, reading)
     elif name in ("rss", "feed", "RDF") and any(local(one.tag) in ("item", "entry") for one in root.iter()):

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from kaggle_magics.rag.passages import Block, Place
-from kaggle_magics.rag.readers.ocr import text_of_image
 from kaggle_magics.rag.readers.reading import Reading
+from kaggle_magics.rag.readers.recognising.ocr import text_of_image
 
 _LEAST_BYTES = 200
 """Smaller ones are lines, dots and spacers."""

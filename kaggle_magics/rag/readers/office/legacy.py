@@ -12,8 +12,9 @@ from pathlib import Path
 
 from kaggle_magics.errors import DocumentError
 from kaggle_magics.rag.passages import Block
-from kaggle_magics.rag.readers import docx, pptx, text, word_binary
+from kaggle_magics.rag.readers.office import docx, pptx, word_binary
 from kaggle_magics.rag.readers.packed import is_locked, is_ole
+from kaggle_magics.rag.readers.plain import text
 from kaggle_magics.rag.readers.reading import Reading
 
 SECONDS = 120.0

@@ -10,8 +10,8 @@ from xml.etree.ElementTree import Element
 from kaggle_magics.errors import DocumentError
 from kaggle_magics.rag.passages import Block
 from kaggle_magics.rag.readers.decoding import decode
-from kaggle_magics.rag.readers.html import parse_page
 from kaggle_magics.rag.readers.library import attribute, local, parse_xml
+from kaggle_magics.rag.readers.markup.html import parse_page
 from kaggle_magics.rag.readers.packed import Packed, open_packed
 from kaggle_magics.rag.readers.reading import Reading
 

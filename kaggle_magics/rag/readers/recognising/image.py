@@ -7,8 +7,8 @@ from typing import Any
 
 from kaggle_magics.errors import DocumentError
 from kaggle_magics.rag.passages import Block, Place
-from kaggle_magics.rag.readers import ocr
 from kaggle_magics.rag.readers.reading import Reading
+from kaggle_magics.rag.readers.recognising import ocr
 
 MOST_PAGES = 2000
 

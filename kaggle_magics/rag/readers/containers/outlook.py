@@ -13,8 +13,7 @@ from typing import Any
 from kaggle_magics.errors import DocumentError, MissingExtra
 from kaggle_magics.extras import require
 from kaggle_magics.rag.passages import Block
-from kaggle_magics.rag.readers import mail
-from kaggle_magics.rag.readers.containers import Member
+from kaggle_magics.rag.readers.containers import Member, mail
 from kaggle_magics.rag.readers.decoding import decode
 from kaggle_magics.rag.readers.reading import Reading
 

@@ -12,11 +12,11 @@ from kaggle_magics.errors import DocumentError
 from kaggle_magics.rag.passages import Block, Place
 from kaggle_magics.rag.readers.library import library, local, parse_xml, refusing
 from kaggle_magics.rag.readers.numbers import value_text
-from kaggle_magics.rag.readers.office import take_properties
+from kaggle_magics.rag.readers.office.package import take_properties
+from kaggle_magics.rag.readers.office.pictures import Pictures
+from kaggle_magics.rag.readers.office.sheet_layout import Layout, is_default_name, layout_of, pictures_of, related
 from kaggle_magics.rag.readers.packed import Packed, open_packed
-from kaggle_magics.rag.readers.pictures import Pictures
 from kaggle_magics.rag.readers.reading import Reading
-from kaggle_magics.rag.readers.sheet_layout import Layout, is_default_name, layout_of, pictures_of, related
 from kaggle_magics.rag.readers.tables import numbered_blocks
 
 _MOST_EMPTY = 10_000

@@ -9,11 +9,11 @@ from typing import Any
 
 from kaggle_magics.errors import DocumentError
 from kaggle_magics.rag.passages import Block, Place
-from kaggle_magics.rag.readers.equations import equation_text
 from kaggle_magics.rag.readers.library import library, local, parse_xml, refusing
 from kaggle_magics.rag.readers.numbers import number_text
-from kaggle_magics.rag.readers.office import checked_package, take_properties
-from kaggle_magics.rag.readers.pictures import Pictures
+from kaggle_magics.rag.readers.office.equations import equation_text
+from kaggle_magics.rag.readers.office.package import checked_package, take_properties
+from kaggle_magics.rag.readers.office.pictures import Pictures
 from kaggle_magics.rag.readers.reading import Reading
 from kaggle_magics.rag.readers.tables import Cell, spread, table_block
 

@@ -1,0 +1,1 @@
+"""Text in tags: web pages, XML, e-books."""

@@ -1,0 +1,1 @@
+"""Text as it is written: each block is a slice of the file."""

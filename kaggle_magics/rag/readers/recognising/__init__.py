@@ -1,0 +1,1 @@
+"""What has to be recognised: pictures and speech."""

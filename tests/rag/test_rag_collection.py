@@ -108,6 +108,7 @@ def test_every_file_gets_a_row_and_bad_ones_say_why(make: Make, folder: Path) ->
     assert "empty" in reasons["empty.md"] and "no reader for .bin" in reasons["data.bin"]
     assert "binary" in reasons["fake.txt"] and "JSON" in reasons["bad.json"]
     assert report.count("added") == 2
+    pytest.importorskip("pandas", reason="pandas is not installed")
     frame = report.to_pandas()
     assert list(frame["status"]).count("skipped") == 4 and {
         "source",

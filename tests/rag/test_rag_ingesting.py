@@ -329,6 +329,7 @@ def test_the_report_puts_what_was_skipped_first_and_folds() -> None:
     assert "<b>.pdf" not in view.html and "21 more documents" in view.text
     total = report.totals
     assert (total.pages, total.characters, total.passages, total.recognised) == (80, 4000, 120, 40)
+    pytest.importorskip("pandas", reason="pandas is not installed")
     frame = report.to_pandas()
     assert {"recognised", "embedded", "reused", "seconds"} <= set(frame) and len(frame) == 41
 

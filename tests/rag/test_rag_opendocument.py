@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from kaggle_magics.errors import DocumentError
+from kaggle_magics.extras import installed
 from kaggle_magics.rag.document import Document, assemble
 from kaggle_magics.rag.readers import find_reader
 from kaggle_magics.rag.readers.office import legacy, word_binary
@@ -25,6 +26,7 @@ SPACES = " ".join(
                          ("meta", "meta")]
 ) + ' xmlns:dc="http://purl.org/dc/elements/1.1/"'  # fmt: skip
 OFFICE = shutil.which("soffice")
+with_xml = pytest.mark.skipif(not installed("defusedxml"), reason="defusedxml is not installed")
 with_office = pytest.mark.skipif(OFFICE is None, reason="needs LibreOffice (soffice)")
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
@@ -53,6 +55,7 @@ def shown(document: Document) -> list[tuple[str, str]]:
     return [(f"{span.kind}{span.level or ''}", document.text[span.start : span.end]) for span in document.spans]
 
 
+@with_xml
 def test_a_text_comes_in_order_with_lists_tables_and_notes() -> None:
     document, reading = read(
         opendocument(
@@ -93,6 +96,7 @@ def test_a_text_comes_in_order_with_lists_tables_and_notes() -> None:
     assert reading.metadata == {"title": "T"}
 
 
+@with_xml
 def test_sheets_have_rows_and_what_is_hidden_or_repeated_for_looks_is_left_out() -> None:
     def cell(text: str, **attributes: str) -> str:
         given = " ".join(f'{name.replace("__", ":").replace("_", "-")}="{value}"' for name, value in attributes.items())
@@ -128,6 +132,7 @@ def test_sheets_have_rows_and_what_is_hidden_or_repeated_for_looks_is_left_out()
     ]
 
 
+@with_xml
 def test_slides_have_their_number_titles_first_and_notes_last() -> None:
     def frame(kind: str, text: str) -> str:
         box = f"<draw:text-box><text:p>{text}</text:p></draw:text-box>"
@@ -147,6 +152,7 @@ def test_slides_have_their_number_titles_first_and_notes_last() -> None:
     ]  # fmt: skip
 
 
+@with_xml
 def test_entities_locked_and_wrong_files_are_refused() -> None:
     bomb = io.BytesIO()
     with zipfile.ZipFile(bomb, "w") as archive:
@@ -188,12 +194,13 @@ def test_old_formats_name_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(DocumentError, match="needs LibreOffice"):
         read(OLE + bytes(600), "a.ppt")
+    with pytest.raises(DocumentError, match="password"):
+        read(OLE + "EncryptedPackage".encode("utf-16-le"), "a.ppt")
+    pytest.importorskip("olefile", reason="olefile is not installed")
     with pytest.raises(DocumentError, match="not a Word document"):
         read(OLE + bytes(600), "a.doc")
     with pytest.raises(DocumentError, match="not a Word document"):
         read(b"x", "a.doc")
-    with pytest.raises(DocumentError, match="password"):
-        read(OLE + "EncryptedPackage".encode("utf-16-le"), "a.ppt")
 
 
 def test_a_program_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from kaggle_magics.rag.document import Document, assemble
 from kaggle_magics.rag.readers import find_reader
 from kaggle_magics.rag.readers.reading import Reading
 
+pytest.importorskip("defusedxml", reason="defusedxml is not installed")
+
 
 def read(data: str | bytes, name: str = "a.xml") -> tuple[Document, Reading]:
     reading = Reading(name)

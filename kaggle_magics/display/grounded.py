@@ -56,7 +56,9 @@ def _labels(answer: GroundedAnswer) -> list[View]:
     said = []
     if answer.refused:
         if answer.refused_by == "evidence" and answer.evidence is not None:
-            asked = "" if answer.extractive else "; no model was asked (--no-refusal asks it all the same)"
+            asked = "" if answer.extractive else "; no model was asked"
+            # Where nothing was found there is nothing to ask about.
+            asked += " (--no-refusal asks it all the same)" if asked and answer.hits else ""
             said.append(note(f"Nothing that was found is good enough: {evidence_line(answer.evidence)}{asked}."))
         return said
     if answer.extractive:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from kaggle_magics import wording
+from kaggle_magics.errors import ReplayMiss
 from kaggle_magics.generation.answer import InThread
 from kaggle_magics.generation.conversation import Thread, Turn, TurnKey, says_nothing
 from kaggle_magics.generation.history.rows import Asked
@@ -78,7 +79,8 @@ class AskingCalls(SearchingCalls, ConversationCalls):
         word of the answer.
 
         `thread`, `new` and `turn` are as for `prompt`: a follow-up question is made to stand alone before it is
-        searched, passages that were given earlier in the conversation keep their numbers and are not sent again.
+        searched, passages that were given earlier in the conversation keep their numbers and are not sent again. Where
+        one of those was changed or forgotten meanwhile, the model is asked without the conversation.
         """
         from kaggle_magics.rag.answering import answer as answers
         from kaggle_magics.rag.answering.found import Found
@@ -113,7 +115,7 @@ class AskingCalls(SearchingCalls, ConversationCalls):
                         else (lambda: self._preview(request, Own(asking.searched), model=loaded.name)),
                     )
                 )
-            place = None if conversation is None else _place(conversation, before, grounded, new=new)
+            place = None if conversation is None else _place(conversation, before, grounded, target, new=new)
             asked = Asked("ask", question, thread, key, before[-1].entry if before else None)
             about: dict[str, Any] = {
                 "question": question,
@@ -173,7 +175,7 @@ class AskingCalls(SearchingCalls, ConversationCalls):
         own = Own(question, spans) if asking.searched == question else Own(asking.searched)
         return self._preview(grounded.request, own, model=loaded.name)
 
-    @contextmanager
+    @contextlib.contextmanager
     def _conversation(
         self, thread: str | None, key: TurnKey | None, question: str, *, new: bool
     ) -> Iterator[tuple[Thread | None, list[Turn]]]:
@@ -215,20 +217,27 @@ class AskingCalls(SearchingCalls, ConversationCalls):
 
     def _standing_alone(self, question: str, before: Sequence[Turn], loaded: LoadedModel | None) -> str:
         """A follow-up made to stand alone: by the model where it is able to, else by the words of the turn before."""
+        from kaggle_magics.rag.answering.answer import GroundedAnswer
         from kaggle_magics.rag.answering.follow_up import depends, is_rewriting, stand_alone
 
         if not depends(question):
             return question
-        turns = [(_question(turn), turn.answer.text) for turn in before[-_REMEMBERED:]]
+        # "Thanks." in a thread is nothing that a question about documents goes on from.
+        asked = [turn for turn in before if isinstance(turn.answer, GroundedAnswer)] or before
+        turns = [(_question(turn), turn.answer.text) for turn in asked[-_REMEMBERED:]]
         if loaded is not None and _is_able(loaded):
             request = Request.ask(
                 wording.standalone_question(turns, question),
                 system=wording.STANDALONE_SYSTEM,
                 sampling=Sampling(max_tokens=80, temperature=0.0, seed=0),
             )
-            with self._begun(request, loaded.name) as running:
+            text = ""
+            # A replay does not know how large its model is; where nothing was recorded, none was asked.
+            with contextlib.suppress(ReplayMiss), self._begun(request, loaded.name) as running:
                 running.generation.run()
-            text = running.answer().text.strip().strip("\"'")
+                if running.generation.stop_reason == "interrupted":
+                    raise KeyboardInterrupt
+                text = running.answer().text.strip().strip("\"'")
             if is_rewriting(text, question, [each for turn in turns for each in turn]):
                 return text
         return stand_alone(question, turns[-1][0])
@@ -245,12 +254,13 @@ class AskingCalls(SearchingCalls, ConversationCalls):
             budget=loaded.facts.context_length,
             document=asking.target.document_text,
             beside=asking.target.beside,
-            said=_said(before),
+            said=_said(before, asking.target),
         )
 
 
-def _said(before: Sequence[Turn]) -> Said | None:
-    """The conversation as it was last sent to a model about passages."""
+def _said(before: Sequence[Turn], target: Collection) -> Said | None:
+    """The conversation as it was last sent to a model about passages; None where one of them is not in the collection
+    any longer, or was in another: what was forgotten is neither sent nor cited again."""
     from kaggle_magics.rag.answering.answer import GroundedAnswer
     from kaggle_magics.rag.answering.request import Said
 
@@ -258,12 +268,16 @@ def _said(before: Sequence[Turn]) -> Said | None:
         answer = turn.answer
         sent = answer.card.messages
         if isinstance(answer, GroundedAnswer) and sent and sent[0].content == wording.GROUNDED_SYSTEM:
+            if not all(target.has(hit.passage) for hit in answer.hits):
+                return None
             return Said((*sent, Message("assistant", answer.text)), answer.hits)
     return None
 
 
-def _place(conversation: Thread, before: Sequence[Turn], grounded: Grounded | None, *, new: bool) -> InThread:
-    anew = grounded is not None and not grounded.continues and _said(before) is not None
+def _place(
+    conversation: Thread, before: Sequence[Turn], grounded: Grounded | None, target: Collection, *, new: bool
+) -> InThread:
+    anew = grounded is not None and not grounded.continues and _said(before, target) is not None
     return InThread(
         conversation.name,
         turn=len(before) + 1,

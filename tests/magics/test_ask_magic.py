@@ -8,6 +8,8 @@ import pytest
 
 from kaggle_magics import wording
 from kaggle_magics.errors import CollectionError, OptionError
+from kaggle_magics.generation.cache.kept import as_asked
+from kaggle_magics.models.identity import Identity
 from kaggle_magics.session import Session
 
 pytestmark = pytest.mark.usefixtures("no_embedder")
@@ -40,7 +42,7 @@ def test_what_was_found_is_shown_before_the_model_is_asked(asked: Any, script: A
 
 def test_without_evidence_no_model_is_asked_unless_told_to(asked: Any, script: Any, outputs: Any) -> None:
     engine = script("Magnus [1].")
-    asked.run_cell("%%ask -o answer\nWho won the chess prize of Norway in 1997?").raise_error()
+    asked.run_cell("%%ask -o answer\nWhen did the institute close its office in Norway in 1997?").raise_error()
     answer = asked.user_ns["answer"]
     assert engine.requests == [] and answer.refused and answer.refused_by == "evidence"
     assert answer.text == wording.REFUSAL and not answer.evidence.enough
@@ -131,14 +133,24 @@ def test_nothing_of_a_document_or_question_is_markup(shell: Any, session: Sessio
     assert "<script" not in outputs.html and "<mark>" in outputs.html
 
 
-def test_a_kept_answer_has_its_citations(session: Session, script: Any, shell: Any, monkeypatch: Any) -> None:
-    monkeypatch.setenv("KAGGLE_MAGICS_ANSWERS", "on")
+def test_a_kept_answer_has_its_citations_also_in_a_replay(
+    session: Session, script: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KAGGLE_MAGICS_ANSWERS", str(tmp_path / "answers"))
     session.ingest(TEXTS)
     engine = script("At nine [1].")
-    first = session.ask("When does the reading room open?", cache=True, temperature=0.0)
-    again = session.ask("When does the reading room open?", cache=True, temperature=0.0)
-    assert again.citations == first.citations and again.claims == first.claims and again.card.messages
-    assert len(engine.requests) in (1, 2)
+    model = session.model()
+    model.identity = Identity("/models/scripted", content="km1:one")
+    session.answers.keep_load(as_asked("my-model"), model)
+    first = session.ask("When does the reading room open?", temperature=0.0)
+    again = session.ask("When does the reading room open?", temperature=0.0)
+    replayed = Session()
+    replayed.answers.replay = True
+    replayed.load("my-model")
+    replayed.ingest(TEXTS)
+    third = replayed.ask("When does the reading room open?", temperature=0.0)
+    assert len(engine.requests) == 1 and first.citations[0].passage.source == "library.md" and first.claims
+    assert again.citations == third.citations == first.citations and again.claims == third.claims == first.claims
 
 
 def test_a_real_engine_reuses_the_prefix_of_a_follow_up(session: Session, shell: Any, tiny_llama: Any) -> None:
@@ -148,3 +160,33 @@ def test_a_real_engine_reuses_the_prefix_of_a_follow_up(session: Session, shell:
     second = session.ask("How many people does Sturla carry?", thread="t", max_tokens=8, no_refusal=True)
     assert second.usage.reused_tokens > first.usage.prompt_tokens * 0.8
     assert second.card.messages[: len(first.card.messages)] == first.card.messages
+
+
+def test_what_was_forgotten_or_changed_is_not_said_again_in_a_follow_up(
+    session: Session, script: Any, shell: Any
+) -> None:
+    session.ingest(TEXTS)
+    engine = script("At nine [1].", "By the head [2].", "At ten [1].")
+    session.ask("When does the reading room open?", thread="t")
+    session.ask("By whom is travel approved at the institute?", thread="t")
+    assert len(engine.requests[-1].messages) > 2
+    session.ingest({"library.md": TEXTS["library.md"].replace("nine", "ten")})
+    session.collection().forget("travel.txt")
+    answer = session.ask("When does the reading room open?", thread="t")
+    assert len(engine.requests[-1].messages) == 2 and "at nine" not in str(engine.requests[-1].messages)
+    assert [hit.passage.source for hit in answer.hits] == ["library.md"] and answer.card.thread.turn == 3
+    assert "opens at ten" in answer.citations[0].passage.text and not answer.card.thread.left_out
+
+
+def test_thanks_is_nothing_that_a_follow_up_goes_on_from(session: Session, script: Any, shell: Any) -> None:
+    session.ingest(TEXTS)
+    script("At nine [1].", "You are welcome.", "No rewriting.\nTwo lines.", "At six [1].")
+    session.ask("When does the reading room open?", thread="t")
+    session.prompt("Thanks.", thread="t")
+    assert session.ask("And when does it close?", thread="t").searched == "And when does the reading room close?"
+
+
+def test_no_refusal_is_not_offered_where_nothing_was_found(asked: Any, script: Any) -> None:
+    script("Never asked.")
+    text = asked.run("%%ask --no-refusal\nWho won chess prizes?")
+    assert wording.REFUSAL in text and "no model was asked" in text and "--no-refusal asks" not in text

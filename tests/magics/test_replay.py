@@ -33,7 +33,10 @@ CELLS = (
     "kaggle_magics.rag.embedding.models.installed = lambda module: False  # search by words: embedders are apart\n"
     "kaggle_magics.get_session().ingest({'a.txt': 'The library opens at nine and closes at six.'})\n"
     "print(len(kaggle_magics.get_session().collection().search('library')))",
-    "%%ask --max-tokens 16\nWhen does the library open?",
+    "%%ask --max-tokens 16 -o cited\nWhen does the library open?",
+    "print(cited.text, [(each.number, each.passage.source, each.spans) for each in cited.citations], cited.claims)",
+    "%%ask --thread asked --max-tokens 16\nWhen does the library open?",
+    "%%ask --thread asked --max-tokens 16\nAnd when does it close?",
 )
 
 
@@ -83,6 +86,7 @@ def test_a_recorded_notebook_runs_again_without_weights(tmp_path: Path, monkeypa
         KAGGLE_MAGICS_REPLAY="1",
     )
     assert texts(again)[2 : len(CELLS)] == texts(first)[2:]
+    assert "Claim(" in texts(again)[len(CELLS) - 3]
     assert "This is a replay: nothing was loaded" in texts(again)[1]
     *_, miss, load = texts(again)
     assert "no answer of pocket was recorded" in miss and "max_tokens (17, recorded 16)" in miss

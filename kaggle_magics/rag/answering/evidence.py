@@ -39,9 +39,9 @@ class Evidence:
 
     score: float
     """Estimated probability that the passages hold the answer, where such questions and ones whose passage is missing
-    are equally many."""
+    are equally many, as they were where it was fitted; elsewhere a figure to compare with, not a probability."""
     threshold: float
-    """Below it the answer is refused."""
+    """Below it the answer is refused; chosen, see `weights`."""
     kind: str
     """Which of `weights.FITTED` was used: "tokens", "sentences" or "words"."""
     features: Mapping[str, float] = field(default_factory=dict)

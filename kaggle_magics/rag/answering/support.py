@@ -3,7 +3,8 @@
 A sentence is compared with the sentences of the passages it cites (of all that were given, where it cites none). Its
 support is the share of its content words that stand in such a sentence or the one after it; where an embedder is at
 hand, the mean of that and the cosine of both, which lets a paraphrase pass. It is without support below `LEAST`, or
-where it states a number that the cited passages do not hold.
+where it states a number that the cited passages do not hold. The limits are chosen by hand, not calibrated: no set of
+answers with judged sentences stands behind them.
 """
 
 from __future__ import annotations

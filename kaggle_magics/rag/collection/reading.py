@@ -21,6 +21,13 @@ class ReadingPart(OpenedFolder):
         with self._working():
             return self._records.document_text(document_id)
 
+    def has(self, passage: Passage) -> bool:
+        """Whether what a passage was taken from is still there, unchanged."""
+        try:
+            return self.document_text(passage.document_id)[passage.start : passage.end] == passage.text
+        except CollectionError:
+            return False
+
     def source_text(self, source: str) -> str:
         """The stored text of a source by its name. Raises `CollectionError` where there is none."""
         with self._working():

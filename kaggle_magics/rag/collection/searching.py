@@ -90,11 +90,6 @@ class SearchingPart(OpenedFolder):
         with self._working():
             return list(dict.fromkeys(name for own in self._records.metadata().values() for name in own))
 
-    def document_text(self, document_id: str) -> str:
-        """The stored text of a document: `document_text(p.document_id)[p.start:p.end] == p.text` for each passage."""
-        with self._working():
-            return self._records.document_text(document_id)
-
     def _opened_reranker(self, reference: str | None) -> Reranker | None:
         """Loaded once; another reference takes its place, closing the collection frees it."""
         if reference is None:

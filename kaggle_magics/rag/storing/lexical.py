@@ -126,7 +126,10 @@ class LexicalIndex:
         self._prepare()
         found: set[str] = set()
         for some in _batches(terms):
-            query = f"SELECT term FROM temp.lexical_rows WHERE term IN ({', '.join('?' * len(some))})"
+            words = ", ".join(["(?)"] * len(some))
+            # Of the instances the first one is enough; the table of rows would count all passages of a term.
+            held = "EXISTS (SELECT 1 FROM temp.lexical_terms WHERE term = word)"
+            query = f"WITH wanted (word) AS (VALUES {words}) SELECT word FROM wanted WHERE {held}"
             found.update(row[0] for row in self._connection.execute(query, some))
         return found
 

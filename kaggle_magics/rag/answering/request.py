@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from kaggle_magics import wording
 from kaggle_magics.errors import OptionError
@@ -109,8 +109,3 @@ def _parts(given: Sequence[Hit], question: str, first: int) -> list[tuple[str, s
         for number, (text, context) in enumerate(pairs(given), start=first)
     ]
     return [*passages, ("question", wording.grounded_question((), question))]
-
-
-def with_options(grounded: Grounded, **options: object) -> Grounded:
-    """The same with other fields of the request."""
-    return replace(grounded, request=replace(grounded.request, **options))  # type: ignore[arg-type]

@@ -20,7 +20,7 @@ demo: $(VENV)/demo-$(MADE_OF)
 	$(BIN)/python examples/run_notebook.py examples/tour.ipynb --output build
 
 test: $(VENV)/dev-$(MADE_OF)
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 lint: $(VENV)/dev-$(MADE_OF)
 	$(BIN)/python -m ruff check .

@@ -77,7 +77,7 @@ def test_asking_documents_shows_the_passages(shell: Any, script: Any, session: A
     assert engine.requests == [] and session.last is None
     with pytest.raises(OptionError, match="--extract asks no model"):
         shell.run("%%ask --dry-run --extract\nWho?")
-    with pytest.raises(KaggleMagicsError, match="no passages"):
+    with pytest.raises(KaggleMagicsError, match="Nothing was found to answer from"):
         shell.run("%%ask --dry-run\nzzz qqq")
 
 

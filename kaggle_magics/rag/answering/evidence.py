@@ -8,8 +8,10 @@ embedder's cosines decides. `weights` says on what the combination was fitted an
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -17,7 +19,7 @@ import numpy as np
 
 from kaggle_magics.rag.answering import weights
 from kaggle_magics.rag.answering.nearness import Nearness
-from kaggle_magics.rag.answering.words import content_terms, names, numbers, terms
+from kaggle_magics.rag.answering.words import content_terms, content_tokens, names, numbers, terms
 from kaggle_magics.rag.embedding.protocol import Embedder, Vectors
 from kaggle_magics.rag.passages import Hit
 from kaggle_magics.rag.sentences import unit_spans
@@ -60,10 +62,11 @@ def weigh(question: str, pool: Sequence[Hit], embedder: Embedder | None) -> Evid
     kind = "words" if embedder is None else "sentences"
     if not pool:
         return Evidence(0.0, weights.FITTED[kind].threshold, kind)
-    features, best = _by_words(question, pool)
+    covering = coverage(question, pool)
+    features, best = _by_words(question, pool, covering)
     if embedder is not None:
         nearness = Nearness(embedder)
-        extra, best = _by_vectors(question, pool, nearness)
+        extra, best = _by_vectors(question, pool, covering, nearness)
         features.update(extra)
         compared = _by_tokens(question, pool[:COMPARED], nearness)
         if compared is not None:
@@ -94,9 +97,11 @@ class Coverage:
         return sum(weight for word, weight in self.idf.items() if word in words) / whole if whole else 0.0
 
 
-def _by_words(question: str, pool: Sequence[Hit]) -> tuple[dict[str, float], tuple[int, int, int] | None]:
-    covering = coverage(question, pool)
-    there = [set(terms(f"{hit.passage.context} {hit.passage.text}")) for hit in pool]
+def _by_words(
+    question: str, pool: Sequence[Hit], covering: Coverage
+) -> tuple[dict[str, float], tuple[int, int, int] | None]:
+    words_of = [terms(f"{hit.passage.context} {hit.passage.text}") for hit in pool]
+    there = [set(each) for each in words_of]
     covered = [covering.of(words) for words in there]
     first = max(range(len(pool)), key=lambda at: covered[at])
     named = names(question)
@@ -117,6 +122,7 @@ def _by_words(question: str, pool: Sequence[Hit]) -> tuple[dict[str, float], tup
         "passage coverage gap": _gap(covered, 0.29),
         "sentence coverage": best,
         "sentence words": ratio,
+        "bm25": max(_bm25(list(covering.idf), words_of)),
         "names": _share(named, there[first]),
         "numbers": _share(figures, set(numbers(told))),
         "negation": float(bool(_NEGATION.search(question)) and not _NEGATION.search(sentence)),
@@ -124,9 +130,8 @@ def _by_words(question: str, pool: Sequence[Hit]) -> tuple[dict[str, float], tup
 
 
 def _by_vectors(
-    question: str, pool: Sequence[Hit], nearness: Nearness
+    question: str, pool: Sequence[Hit], covering: Coverage, nearness: Nearness
 ) -> tuple[dict[str, float], tuple[int, int, int] | None]:
-    covering = coverage(question, pool)
     texts = [hit.passage.text for hit in pool]
     told = [hit.scores.get("dense") for hit in pool]
     known = [score for score in told if score is not None]
@@ -158,26 +163,47 @@ def _by_tokens(question: str, pool: Sequence[Hit], nearness: Nearness) -> dict[s
         return None
     found = nearness.tokens([hit.passage.text for hit in pool])
     assert found is not None
-    matched, sentences = [], []
+    matched, windows = [], []
     for hit, (spans, vectors) in zip(pool, found, strict=True):
-        if not len(spans):
+        if not len(spans) or not len(asked[0][0]):
             continue
         near = asked[0][1] @ vectors.T
-        matched.append(nearness.rescaled(float(near.max(axis=1).mean())))
-        starts, ends = np.array([low for low, _ in spans]), np.array([high for _, high in spans])
-        rated = []
-        for low, high in unit_spans(hit.passage.text):
-            inside = (starts >= low) & (ends <= high)
-            if inside.any():
-                rated.append(float(near[:, inside].max(axis=1).mean()))
-        sentences.append(nearness.rescaled(max(rated, default=0.0)))
+        matched.append(near.max(axis=1))
+        windows.append(float(np.mean(_best_window(hit.passage.text, spans, near))))
+    if not matched:
+        return {"tokens": 0.0, "window": 0.0, "window lead": 0.0, "words matched elsewhere": 0.0}
+    each = np.array([[nearness.rescaled(cosine) for cosine in row.tolist()] for row in matched])
+    means = each.mean(axis=1)
+    window = [nearness.rescaled(mean) for mean in windows]
+    lead = _gap(window, 0.24, behind=COMPARED - 1)
     return {
-        "tokens": max(matched, default=0.0),
-        "tokens gap": _gap(matched, 0.12, behind=1),
-        "tokens gap to five": _gap(matched, 0.17),
-        "sentence tokens": max(sentences, default=0.0),
-        "sentence tokens gap": _gap(sentences, 0.18),
+        "tokens": float(means.max()),
+        "window": max(window),
+        "window lead": lead / (1.05 - min(1.0, max(window) - lead)),
+        "words matched elsewhere": _elsewhere(each[:, content_tokens(question, asked[0][0])], int(means.argmax())),
     }
+
+
+def _best_window(text: str, spans: Sequence[tuple[int, int]], near: Vectors) -> Vectors:
+    """Of the question's tokens the nearest cosines in the two neighbouring sentences that match it best."""
+    starts, ends = np.array([low for low, _ in spans]), np.array([high for _, high in spans])
+    inside = [(starts >= low) & (ends <= high) for low, high in unit_spans(text)]
+    rows = [near[:, chosen].max(axis=1) for chosen in inside if chosen.any()]
+    if len(rows) > 1:
+        rows = [np.maximum(one, other) for one, other in itertools.pairwise(rows)]
+    best: Vectors = max(rows, key=lambda row: float(row.mean()), default=near.max(axis=1))
+    return best
+
+
+def _elsewhere(each: Vectors, best: int) -> float:
+    """How much nearer than the best passage the others come to single words of the question; `each`: passages x words.
+
+    The passage with the answer is seldom beaten at any word; one that is merely on the subject often is.
+    """
+    if len(each) < 2:
+        return 0.0
+    others = np.delete(each, best, axis=0).max(axis=0)
+    return float(np.maximum(others - each[best], 0.0).mean())
 
 
 def _gap(scores: Sequence[float] | Vectors, typical: float, behind: int = NEXT) -> float:
@@ -191,6 +217,19 @@ def _gap(scores: Sequence[float] | Vectors, typical: float, behind: int = NEXT) 
         return 0.0
     gaps = [ranked[0] - score for score in ranked[1 : 1 + behind]]
     return sum([*gaps, *[typical] * (behind - len(gaps))]) / behind
+
+
+def _bm25(wanted: Sequence[str], texts: Sequence[Sequence[str]]) -> list[float]:
+    """BM25 (Robertson & Zaragoza 2009; k1 1.2, b 0.75) of each text, among `POOL`: what is missing holds no word."""
+    mean = sum(map(len, texts)) / len(texts) or 1.0
+    counts = [Counter(text) for text in texts]
+    scores = [0.0] * len(texts)
+    for word in wanted:
+        holding = sum(word in count for count in counts)
+        idf = math.log(1 + (POOL - holding + 0.5) / (holding + 0.5))
+        for at, count in enumerate(counts):
+            scores[at] += idf * 2.2 * count[word] / (count[word] + 1.2 * (0.25 + 0.75 * len(texts[at]) / mean))
+    return scores
 
 
 def _share(wanted: Sequence[str], there: set[str]) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from kaggle_magics.rag.finding.words import STOP_WORDS
 
@@ -27,6 +28,21 @@ def content_terms(text: str) -> list[str]:
     """Each term once, without English function words (unless there are no others)."""
     words = dict.fromkeys(terms(text))
     return [word for word in words if word not in _STOPPED] or list(words)
+
+
+def content_tokens(text: str, spans: Sequence[tuple[int, int]]) -> list[int]:
+    """Which of a text's tokens, (start, end) each, belong to no English function word or mark (unless all do)."""
+    found = []
+    for at, (start, end) in enumerate(spans):
+        if not text[start:end][:1].isalnum():
+            continue
+        while start > 0 and text[start - 1].isalnum():
+            start -= 1
+        while end < len(text) and text[end].isalnum():
+            end += 1
+        if stem(text[start:end]) not in _STOPPED:
+            found.append(at)
+    return found or list(range(len(spans)))
 
 
 def stem(word: str) -> str:

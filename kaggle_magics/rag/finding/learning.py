@@ -29,7 +29,7 @@ FEWEST = 8
 """With fewer questions nothing is learnt."""
 PRIOR = 0.5
 POOL = 100
-PASSAGES = 20_000
+PASSAGES = 4_000
 """Whole documents up to about as many passages take part."""
 REACH = 5
 """Neighbours of the passage that a question was taken from, which are what is to be found."""
@@ -79,15 +79,18 @@ def _sample(records: Records, layout: Layout) -> tuple[np.ndarray[tuple[int], np
         sizes = np.bincount(layout.document)[documents]
         kept = np.array(documents)[np.cumsum(sizes) <= PASSAGES]
         chosen = np.isin(layout.document, kept)
-    positions: list[int] = []
-    parts: list[Vectors] = []
-    for ids, vectors in records.vector_batches([layout.ids[at] for at in np.flatnonzero(chosen)]):
-        positions += [layout.position_of_id[key] for key in ids]
-        parts.append(vectors)
-    if not parts:
-        return np.zeros(0, np.int64), np.zeros((0, 1), np.float32)
-    order = np.argsort(positions)
-    return np.array(positions, np.int64)[order], np.concatenate(parts)[order]
+    wanted = np.flatnonzero(chosen)
+    place_of = {layout.ids[at]: place for place, at in enumerate(wanted)}
+    embedded = np.zeros(len(wanted), np.bool_)
+    matrix: Vectors = np.zeros((len(wanted), 1), np.float32)
+    for ids, vectors in records.vector_batches(list(place_of)):
+        if matrix.shape[1] != vectors.shape[1]:
+            matrix = np.zeros((len(wanted), vectors.shape[1]), np.float32)
+        places = [place_of[key] for key in ids]
+        matrix[places], embedded[places] = vectors, True
+    if not embedded.all():  # some were stored without an embedder
+        return wanted[embedded], matrix[embedded]
+    return wanted, matrix
 
 
 def _questions(

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import os
 import shutil
+import signal
 import socket
 import sys
 import tempfile
@@ -32,6 +33,9 @@ TOKENIZER_TEXT = (
 
 def pytest_configure(config: pytest.Config) -> None:
     """Keep this machine's own models and caches out of the tests. Before any import, as libraries read these once."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # As a shell's job in the background this process would ignore the stop button that tests press.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     home = Path(tempfile.mkdtemp(prefix="kaggle-magics-tests-"))
     config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
     for name in [name for name in os.environ if name.startswith(("KAGGLE_", "HF_"))]:

@@ -85,7 +85,7 @@ class Hit:
     passage: Passage
     rank: int
     scores: Mapping[str, float]
-    matches: Sequence[tuple[int, int]] = ()
+    matches: Sequence[tuple[int, int]] = field(default=(), compare=False)
     """Where in the passage's text words of the question stand, inflected ones too: `(start, end)` in order."""
     also: tuple[str, ...] = ()
     """Where else the same text stands."""

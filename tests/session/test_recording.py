@@ -83,6 +83,7 @@ def test_the_last_answer_comes_back_after_a_restart(start: Callable[..., Session
     grounded = before.ask("When does it open?")
     after = start()
     assert isinstance(after.last_answer(), GroundedAnswer) and after.last_answer() == grounded
+    assert [tuple(hit.matches) for hit in after.last_answer().hits] == [tuple(hit.matches) for hit in grounded.hits]
     assert isinstance(after.last_answer(2), CodeAnswer) and after.last_answer(2) == code
     assert after.last_answer(3) == first
     with pytest.raises(OptionError, match="There are no 4 answers"):

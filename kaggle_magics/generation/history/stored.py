@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -61,6 +61,8 @@ def _plain(value: Any) -> Any:
         return os.fspath(value)
     if isinstance(value, int | float):
         return float(value) if isinstance(value, float) else int(value)
+    if isinstance(value, Sequence):  # one that works its items out when they are asked for
+        return {"tuple": [_plain(item) for item in value]}
     # A number of numpy's.
     return _plain(value.item()) if hasattr(value, "item") and getattr(value, "shape", None) == () else None
 

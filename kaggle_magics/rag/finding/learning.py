@@ -27,7 +27,9 @@ from kaggle_magics.rag.storing.records import Records
 QUESTIONS = 64
 FEWEST = 8
 """With fewer questions nothing is learnt."""
-PRIOR = 0.5
+PRIOR = 2.0
+"""Questions made of documents are nearer to them in meaning than a person's: on SciFact 64 of them ask for 0.75 where
+the judged ones are best served by 0.55. So only a clear difference moves the weight."""
 POOL = 100
 PASSAGES = 4_000
 """Whole documents up to about as many passages take part."""

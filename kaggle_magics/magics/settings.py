@@ -38,7 +38,7 @@ class KaggleMagics(Configurable):
     prompts = Unicode("prompts", help="The folder where --save keeps prompts.").tag(config=True)
     passages = Int(5, help="How many passages are retrieved.").tag(config=True)
     history = Bool(True, help="Whether questions and answers are kept for %llm_history and %llm_last.").tag(config=True)
-    mode = Unicode("hybrid", help="hybrid, vector or lexical.").tag(config=True)
+    mode = Unicode("hybrid", help="hybrid, dense or lexical.").tag(config=True)
 
     cache = Bool(True, help="Keep answers on disk, and give them again where asking would give the same.").tag(
         config=True

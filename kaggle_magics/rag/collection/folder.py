@@ -29,11 +29,6 @@ class Folder:
     temporary: bool
     warning: str | None = None
 
-    @property
-    def in_place(self) -> bool:
-        """Whether the records are those of a read-only folder themselves."""
-        return self.records.parent != self.path
-
 
 def take_folder(
     path: str | os.PathLike[str] | None,

@@ -1,4 +1,4 @@
-"""The words of a question, and the FTS5 query they make."""
+"""The words of a question."""
 
 from __future__ import annotations
 
@@ -18,9 +18,3 @@ def content_words(text: str) -> list[str]:
     """The words of a text in lower case, without English function words (unless it has no others)."""
     words = [word.casefold() for word in _WORD.findall(text)]
     return [word for word in words if word not in STOP_WORDS] or words
-
-
-def lexical_query(text: str) -> str | None:
-    """An FTS5 query that matches any word of `text`; whatever the text holds, quotes and operators are only words."""
-    words = dict.fromkeys(content_words(text))
-    return " OR ".join(f'"{word}"' for word in list(words)[:64]) or None

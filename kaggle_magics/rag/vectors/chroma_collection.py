@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any
 
@@ -16,7 +17,7 @@ from kaggle_magics.rag.vectors.keeping import ranked
 _PAGE = 10_000
 
 
-class ChromaCollection:
+class ChromaCollection(ABC):
     """A Chroma collection; `_connected` of a subclass makes the client."""
 
     def __init__(self, setting: IndexSetting, collection: str = "passages") -> None:
@@ -58,8 +59,9 @@ class ChromaCollection:
     def close(self) -> None:
         self._client = self._collection = None
 
+    @abstractmethod
     def _connected(self) -> Any:
-        raise NotImplementedError
+        """A client of this kind of Chroma."""
 
     def _batch_size(self) -> int:
         size: int = self._client.get_max_batch_size()
